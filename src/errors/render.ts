@@ -4,7 +4,7 @@
  * writers of dialects/, which put the same body into an error event.
  */
 import type { ErrorKind } from './catalog.ts'
-import { ProxyError } from './proxy-error.ts'
+import type { ProxyError } from './proxy-error.ts'
 
 export interface OpenAiErrorBody {
   readonly error: {
