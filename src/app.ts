@@ -1,8 +1,18 @@
 /**
  * Wiring: builds the rooms once and hands each what it needs. Decides nothing.
  */
+import { identifyCaller } from './access/identify.ts'
 import type { Config } from './config/config.ts'
-import type { Call, ExchangeHooks, ReplySink } from './exchange.ts'
+import { createRedactor } from './errors/redact.ts'
+import { runExchange } from './exchange.ts'
+import type { Call, ExchangeHooks, ReplySink, Rooms } from './exchange.ts'
+import type { MockProvider } from './mock/mock.ts'
+import { createHealth } from './routing/health.ts'
+import { createRoutes } from './routing/targets.ts'
+import { mintRequestId } from './server/request-id.ts'
+import { createFrontDoor } from './server/server.ts'
+import { createUpstream } from './upstream/upstream.ts'
+import { createLedger, NO_LEDGER } from './usage/ledger.ts'
 
 export interface App {
   readonly config: Config
@@ -10,6 +20,7 @@ export interface App {
   readonly mockUrl: string | undefined
   /** Requests between arrival and log line. */
   readonly inFlight: number
+  newRequestId(): string
   /** Opens the port; resolves once listening, with the real port. Throws ProxyError `port_in_use`. */
   listen(): Promise<{ readonly host: string; readonly port: number }>
   /**
@@ -25,10 +36,84 @@ export interface AppOptions {
   readonly hooks?: ExchangeHooks
   /** Called when the usage log cannot be written. */
   readonly onLogFailure?: (error: Error) => void
+  /** A defect of ours, with its stack. */
+  readonly onUnexpected?: (error: Error) => void
   /** No usage log at all (`ask --no-log`). */
   readonly noLog?: boolean
+  /** Milliseconds between two pieces of a mocked stream; default 0. */
+  readonly mockPaceMs?: number
 }
 
-export async function createApp(_config: Config, _options: AppOptions = {}): Promise<App> {
-  throw new Error('not built yet')
+/** Builds the program around one config. Starts the embedded mock where a provider is mocked. */
+export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const mock = await startMock(config, options.mockPaceMs ?? 0)
+  const secrets = [...config.providers.values()].flatMap(({ credential }) =>
+    credential.kind === 'key' ? [credential.value] : [],
+  )
+  const rooms: Rooms = {
+    config,
+    routes: createRoutes(config),
+    health: createHealth(),
+    upstream: createUpstream({ mockUrl: mock?.url }),
+    ledger:
+      options.noLog === true
+        ? NO_LEDGER
+        : createLedger({ path: config.log, onFailure: options.onLogFailure }),
+    redact: createRedactor(secrets),
+    hooks: options.hooks ?? {},
+    identify: (headers) => identifyCaller(config, headers),
+  }
+  let inFlight = 0
+
+  async function exchange(call: Call, sink: ReplySink): Promise<void> {
+    inFlight += 1
+    try {
+      await runExchange(call, sink, rooms)
+    } finally {
+      inFlight -= 1
+    }
+  }
+
+  const door = createFrontDoor({
+    host: config.listen.host,
+    port: config.listen.port,
+    settings: () => config,
+    exchange,
+    modelsFor(headers) {
+      const user = rooms.identify(headers)
+      return user.models.flatMap(({ name }) => {
+        const model = config.models.get(name)
+        return model === undefined
+          ? []
+          : [{ id: name, ownedBy: model.provider, maxTokens: model.maxTokens }]
+      })
+    },
+    onUnexpected: options.onUnexpected ?? (() => {}),
+  })
+
+  return {
+    config,
+    mockUrl: mock?.url,
+    get inFlight() {
+      return inFlight
+    },
+    newRequestId: () => mintRequestId(Date.now()),
+    listen: () => door.listen(),
+    exchange,
+    async close(graceMs) {
+      await door.close(graceMs)
+      await rooms.upstream.close()
+      await mock?.close()
+      rooms.ledger.close()
+    },
+  }
+}
+
+async function startMock(config: Config, paceMs: number): Promise<MockProvider | undefined> {
+  const needed = [...config.models.values()].some(
+    (model) => config.providers.get(model.provider)?.mock === true,
+  )
+  if (!needed) return undefined
+  const { createMockProvider } = await import('./mock/mock.ts')
+  return createMockProvider({ paceMs })
 }

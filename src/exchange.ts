@@ -1,7 +1,28 @@
 /**
  * The story: one request, out and home again. This file has the order of steps, and only that.
  */
-import type { UsageRecord, Api, AttemptRecord } from './usage/record.ts'
+import type { Config, User } from './config/config.ts'
+import { failedAttempt, startAttempt } from './attempt.ts'
+import type { RunningAttempt } from './attempt.ts'
+import type { Api } from './dialects/dialect.ts'
+import { createNotes } from './dialects/fidelity.ts'
+import { mapReplyHeaders, retryAfterMs } from './dialects/headers.ts'
+import type { ChatRequest, JsonObject } from './dialects/neutral.ts'
+import { prepareCall } from './dialects/prepare.ts'
+import type { Inbound, PreparedCall } from './dialects/prepare.ts'
+import { createReplyPipe } from './dialects/reply-pipe.ts'
+import { callerDialect, targetDialect } from './dialects/registry.ts'
+import { ProxyError, toProxyError } from './errors/proxy-error.ts'
+import type { Redact } from './errors/redact.ts'
+import { classifyFault } from './routing/fault.ts'
+import type { Health } from './routing/health.ts'
+import type { Routes, Target } from './routing/targets.ts'
+import type { Upstream } from './upstream/upstream.ts'
+import type { Ledger } from './usage/ledger.ts'
+import type { AttemptRecord, UsageRecord } from './usage/record.ts'
+import { createTrail } from './trail.ts'
+import type { Trail } from './trail.ts'
+import { parseJsonObject } from './wire/json.ts'
 
 /** One inbound request as plain data: from the server's socket, or built by `ask`. */
 export interface Call {
@@ -9,7 +30,8 @@ export interface Call {
   readonly api: Api
   /** Lower-case names; each at most once. */
   readonly headers: Readonly<Record<string, string | undefined>>
-  readonly body: Uint8Array
+  /** Asked for only once the caller is known; rejects with `body_too_large` or `request_timeout`. */
+  readBody(): Promise<Uint8Array>
   /** Monotonic milliseconds at which the request arrived, for durations. */
   readonly startedMs: number
   /** Set by `ask`: the operator owns the config file, so no key is asked for. */
@@ -45,4 +67,232 @@ export interface ExchangeHooks {
   }) => void
   /** A request is over, whatever its end; called after its line was logged. */
   onFinished?: (record: UsageRecord) => void
+}
+
+/** What an exchange is run with; the config and what was built from it stay the same to its end. */
+export interface Rooms {
+  readonly config: Config
+  readonly routes: Routes
+  readonly health: Health
+  readonly upstream: Upstream
+  readonly ledger: Ledger
+  readonly redact: Redact
+  readonly hooks: ExchangeHooks
+  identify(headers: Call['headers']): User
+}
+
+/**
+ * Runs one request. Resolves when the reply has ended and its line is logged; rejects with ProxyError,
+ * its reply headers attached, where no reply was begun (its line is logged all the same).
+ */
+export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Promise<void> {
+  const trail = createTrail(call)
+  let record: UsageRecord
+  try {
+    record = await answer(call, sink, rooms, trail)
+  } catch (thrown) {
+    const error = toProxyError(thrown)
+    error.headers = [...error.headers, ...trail.failureHeaders()]
+    finish(rooms, trail.refused(error))
+    throw error
+  }
+  finish(rooms, record)
+}
+
+function finish(rooms: Rooms, record: UsageRecord): void {
+  rooms.ledger.append(record)
+  rooms.hooks.onFinished?.(record)
+}
+
+/** From the first check to the last byte. Throws what the caller must be told where no reply has begun. */
+async function answer(
+  call: Call,
+  sink: ReplySink,
+  rooms: Rooms,
+  trail: Trail,
+): Promise<UsageRecord> {
+  let running: RunningAttempt | undefined
+  let gone = false
+  sink.onGone(() => {
+    gone = true
+    running?.leave()
+  })
+
+  // Who is asking, for what, and may they.
+  const user = whoIsCalling(call, rooms)
+  trail.from(user.name)
+  const body = await call.readBody()
+  const json = parseJsonObject(body)
+  const model = json['model']
+  if (typeof model !== 'string' || model === '') {
+    throw new ProxyError('model_missing', 'Model not specified in request', { param: 'model' })
+  }
+  const inbound = createInbound(call, body, json)
+  trail.asks(model, inbound)
+  const chain = rooms.routes.resolve(user, model)
+  const targets = call.noFailover === true ? chain.slice(0, 1) : chain
+  if (!rooms.ledger.available) {
+    throw new ProxyError('usage_log_unavailable', 'The usage log cannot be written.')
+  }
+
+  // Who answers: each target in turn, until one has.
+  const deadlineAtMs = call.startedMs + (call.deadlineMs ?? rooms.config.failover.deadlineMs)
+  const order = inOrderOfHealth(targets, rooms.health, trail)
+  let requestedError: ProxyError | undefined
+  let lastError: ProxyError | undefined
+  for (const [position, target] of order.entries()) {
+    trail.tries(target)
+    running = tryTarget(target, inbound, deadlineAtMs - performance.now(), sink, rooms, trail)
+    if (gone) running.leave()
+    // oxlint-disable-next-line no-await-in-loop -- one target after the other is the point
+    const result = await running.result
+    const error = result.error === undefined ? undefined : aboutOurKey(result.error, target)
+    const fault = error === undefined ? undefined : classifyFault(error)
+    trail.tried(result, fault)
+    if (result.end === 'gone') return trail.abandoned()
+    if (error === undefined || fault === undefined) {
+      rooms.health.succeeded(healthKey(target))
+      return trail.answered()
+    }
+
+    if (result.contacted) {
+      const waitMs = retryAfterMs(result.headers)
+      rooms.health.failed(healthKey(target), fault, waitMs, performance.now())
+    }
+    if (result.end === 'truncated') return trail.truncated(error)
+    lastError = error
+    if (target === targets[0]) requestedError = error
+    const next = order[position + 1]
+    // What this backup cannot be asked says nothing about the next one.
+    const skips = target !== targets[0] && error.code === 'untranslatable'
+    if (next === undefined || !(skips || rooms.config.failover.on.has(fault))) break
+    rooms.hooks.onFailover?.({
+      id: call.id,
+      user: user.name,
+      failed: trail.lastAttempt(),
+      message: error.message,
+      next: next.model.name,
+    })
+  }
+
+  // Nobody did: the requested model's own error.
+  throw (
+    requestedError ?? lastError ?? new ProxyError('internal', 'No target was tried for this model.')
+  )
+}
+
+function whoIsCalling(call: Call, rooms: Rooms): User {
+  if (call.trustedUser === undefined) return rooms.identify(call.headers)
+  const user = rooms.config.users.get(call.trustedUser)
+  if (user === undefined) {
+    throw new ProxyError('user_unknown', `There is no user "${call.trustedUser}".`)
+  }
+  return user
+}
+
+function createInbound(call: Call, body: Uint8Array, json: JsonObject): Inbound {
+  const caller = callerDialect(call.api)
+  let decoded: ChatRequest | undefined
+  return {
+    caller,
+    headers: call.headers,
+    body,
+    json,
+    stream: json['stream'] === true,
+    request() {
+      return (decoded ??= caller.decodeRequest(json))
+    },
+  }
+}
+
+/** Targets that rest come last: they are asked only when nobody else could answer. */
+function inOrderOfHealth(targets: readonly Target[], health: Health, trail: Trail): Target[] {
+  const nowMs = performance.now()
+  const awake: Target[] = []
+  const asleep: Target[] = []
+  for (const target of targets) {
+    if (health.resting(healthKey(target), nowMs) === undefined) awake.push(target)
+    else asleep.push(target)
+  }
+  if (awake.length === 0) return asleep
+  for (const target of asleep) {
+    const rest = health.resting(healthKey(target), nowMs)
+    if (rest !== undefined) trail.passedOver(target, rest)
+  }
+  return [...awake, ...asleep]
+}
+
+/** Limits rest per provider, credential and model; a provider has one credential. */
+function healthKey(target: Target): string {
+  return `${target.provider.name} ${target.model.upstreamName}`
+}
+
+function tryTarget(
+  target: Target,
+  inbound: Inbound,
+  remainingMs: number,
+  sink: ReplySink,
+  rooms: Rooms,
+  trail: Trail,
+): RunningAttempt {
+  const { model, provider } = target
+  if (remainingMs <= 0) {
+    return failedAttempt(
+      new ProxyError('upstream_timeout', 'The deadline passed before any target answered.'),
+    )
+  }
+  if (provider.credential.kind === 'missing' && !provider.mock) {
+    return failedAttempt(
+      new ProxyError(
+        'upstream_credential',
+        `${provider.name} has no key: ${provider.credential.source} is not set.`,
+      ),
+    )
+  }
+  rooms.health.probing(healthKey(target), performance.now())
+
+  const dialect = targetDialect(provider, inbound.caller)
+  const traits = { model: model.upstreamName, maxTokens: model.maxTokens, strict: model.strict }
+  const notes = createNotes(model.strict)
+  let prepared: PreparedCall
+  try {
+    prepared = prepareCall(inbound, dialect, traits, notes)
+  } catch (thrown) {
+    return failedAttempt(toProxyError(thrown))
+  }
+
+  return startAttempt(
+    {
+      target,
+      dialect,
+      prepared,
+      caller: inbound.caller,
+      stream: inbound.stream,
+      deadlineMs: remainingMs,
+      redact: rooms.redact,
+      createPipe: (upstreamStreams) =>
+        createReplyPipe(inbound, dialect, {
+          upstreamStreams,
+          stripUsage: prepared.stripUsage,
+          nowSeconds: Math.floor(Date.now() / 1000),
+          requestId: trail.id,
+        }),
+      replyHeaders: (status, headers) => [
+        ...trail.commits(status, notes.render()),
+        ...mapReplyHeaders(headers, dialect.name, inbound.caller.name, Date.now()),
+      ],
+    },
+    rooms.upstream,
+    sink,
+  )
+}
+
+/** A provider's 401 or 403 is about our key, not about the caller's: it must not look like theirs. */
+function aboutOurKey(error: ProxyError, target: Target): ProxyError {
+  if (error.code !== 'upstream_error' || classifyFault(error) !== 'credential') return error
+  return new ProxyError(
+    'upstream_credential',
+    `${target.provider.name} refused the key of this proxy: ${error.message}`,
+    { cause: error },
+  )
 }

@@ -7,6 +7,9 @@ import type { ProxyError } from '../errors/proxy-error.ts'
 import type { SseEvent } from '../wire/sse.ts'
 import type { ChatEvent, ChatReply, ChatRequest, JsonObject, TokenUsage } from './neutral.ts'
 
+/** The API a caller speaks to us, as the usage log names it. */
+export type Api = 'chat' | 'messages' | 'count_tokens' | 'responses' | 'embeddings'
+
 export type DialectName = 'openai-chat' | 'anthropic' | 'openai-responses'
 
 /** Says what could not cross as it was. Ends up in `x-aiproxy-notes`, each pair once, in order. */

@@ -4,7 +4,7 @@
  * `ts` comes first in every written line: readers recover a record glued behind a torn one by it.
  */
 
-export type Api = 'chat' | 'messages' | 'count_tokens' | 'responses' | 'embeddings'
+import type { Api } from '../dialects/dialect.ts'
 
 /** ok: answered. refused: our own refusal. failed: no target answered. truncated: cut after content began. aborted: the caller left. */
 export type Outcome = 'ok' | 'refused' | 'failed' | 'truncated' | 'aborted'
@@ -47,5 +47,7 @@ export interface AttemptRecord {
   readonly status?: number
   /** Fault class; absent for the attempt that answered. */
   readonly class?: string
+  /** It was passed over because it rests; seconds left when this request came. */
+  readonly resting_s?: number
   readonly ms: number
 }

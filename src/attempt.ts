@@ -1,0 +1,254 @@
+/**
+ * One try at one target: send, read, and either answer the caller or say why not. Until the first
+ * content arrives nothing reaches the caller, so that another target may still take over; after it
+ * the reply is this target's, to its end or to its error event (design §5).
+ */
+import type { Dialect } from './dialects/dialect.ts'
+import type { TokenUsage } from './dialects/neutral.ts'
+import type { PreparedCall } from './dialects/prepare.ts'
+import type { ReplyPipe } from './dialects/reply-pipe.ts'
+import { ProxyError, toProxyError } from './errors/proxy-error.ts'
+import type { Redact } from './errors/redact.ts'
+import type { ReplySink } from './exchange.ts'
+import type { Target } from './routing/targets.ts'
+import type { Upstream, UpstreamCall, UpstreamHeaders } from './upstream/upstream.ts'
+
+export interface AttemptPlan {
+  readonly target: Target
+  readonly dialect: Dialect
+  readonly prepared: PreparedCall
+  readonly caller: Dialect
+  /** The caller asked for a stream; what arrives is decided by its content type. */
+  readonly stream: boolean
+  readonly deadlineMs: number
+  /** Builds the pipe once it is known whether the provider streams. */
+  readonly createPipe: (upstreamStreams: boolean) => ReplyPipe
+  /** Header pairs for the reply's head, built when it is about to be sent. */
+  readonly replyHeaders: (
+    upstreamStatus: number,
+    upstreamHeaders: UpstreamHeaders,
+  ) => ReadonlyArray<readonly [string, string]>
+  readonly redact: Redact
+}
+
+export interface AttemptResult {
+  readonly end: 'answered' | 'truncated' | 'failed' | 'gone'
+  /** What went wrong, for `truncated` and `failed`. */
+  readonly error: ProxyError | undefined
+  /** Something was sent; without it the failure is our own finding. */
+  readonly contacted: boolean
+  /** As received; `undefined` when no head came. */
+  readonly status: number | undefined
+  readonly headers: UpstreamHeaders | undefined
+  readonly usage: TokenUsage | undefined
+  /** The model's name as its provider gave it. */
+  readonly model: string | undefined
+  /** Content characters that reached us, for estimates. */
+  readonly outputChars: number
+}
+
+/** An attempt under way; `leave` tells it that the caller is gone. */
+export interface RunningAttempt {
+  readonly result: Promise<AttemptResult>
+  leave(): void
+}
+
+// An error page larger than this says nothing more.
+const MAX_ERROR_BYTES = 256 * 1024
+
+/** Sends the prepared call. The result never rejects: every end is a value. */
+export function startAttempt(
+  plan: AttemptPlan,
+  upstream: Upstream,
+  sink: ReplySink,
+): RunningAttempt {
+  let status: number | undefined
+  let headers: UpstreamHeaders | undefined
+  let pipe: ReplyPipe | undefined
+  let errorChunks: Uint8Array[] | undefined
+  let errorBytes = 0
+  let committed = false
+  let over = false
+  let call: UpstreamCall | undefined
+  let settle!: (result: AttemptResult) => void
+  const result = new Promise<AttemptResult>((resolve) => {
+    settle = resolve
+  })
+
+  function finish(end: AttemptResult['end'], error?: ProxyError): void {
+    if (over) return
+    over = true
+    settle({
+      end,
+      error,
+      contacted: true,
+      status,
+      headers,
+      usage: pipe?.usage,
+      model: pipe?.model,
+      outputChars: pipe?.outputChars ?? 0,
+    })
+  }
+
+  /** The attempt broke: another target may answer, or the caller's stream ends with an error event. */
+  function breakOff(error: ProxyError): void {
+    if (over) return
+    call?.abort()
+    if (!committed) {
+      finish('failed', error)
+      return
+    }
+    // In a relayed stream the provider's own error event has already gone out.
+    if (pipe !== undefined && pipe.failure === undefined) sink.write(pipe.fail(error))
+    sink.end()
+    finish('truncated', error)
+  }
+
+  function commit(): void {
+    if (committed) return
+    committed = true
+    sink.head(status ?? 200, plan.replyHeaders(status ?? 200, headers ?? {}))
+  }
+
+  function pass(bytes: string | Uint8Array): void {
+    if (pipe === undefined || !pipe.committed || bytes.length === 0) return
+    commit()
+    if (!sink.write(bytes)) call?.pause()
+  }
+
+  /** Runs a step that may throw a ProxyError about the provider's bytes. */
+  function guarded(step: () => void): void {
+    try {
+      step()
+    } catch (thrown) {
+      breakOff(toProxyError(thrown))
+    }
+  }
+
+  sink.onDrain(() => call?.resume())
+
+  call = upstream.send(
+    {
+      provider: plan.target.provider,
+      path: plan.prepared.path,
+      headers: plan.prepared.headers,
+      body: plan.prepared.body,
+      // A unary reply comes in one piece when all of it is ready.
+      headTimeoutMs: plan.stream ? plan.target.provider.timeouts.firstByteMs : plan.deadlineMs,
+      idleTimeoutMs: plan.target.provider.timeouts.idleMs,
+      deadlineMs: plan.deadlineMs,
+    },
+    {
+      onHead(upstreamStatus, upstreamHeaders) {
+        status = upstreamStatus
+        headers = upstreamHeaders
+        if (upstreamStatus < 200 || upstreamStatus > 299) {
+          errorChunks = []
+          return
+        }
+        const type = String(upstreamHeaders['content-type'] ?? '')
+        pipe = plan.createPipe(type.includes('text/event-stream'))
+      },
+
+      onBody(chunk) {
+        if (over) return
+        if (errorChunks !== undefined) {
+          if (errorBytes < MAX_ERROR_BYTES) errorChunks.push(chunk)
+          errorBytes += chunk.length
+          return
+        }
+        guarded(() => {
+          if (pipe === undefined) return
+          pass(pipe.push(chunk))
+          if (pipe.failure !== undefined) breakOff(pipe.failure)
+          // Some servers keep the socket open after the end mark.
+          else if (pipe.finished && committed) {
+            pass(pipe.end())
+            call?.release()
+            sink.end()
+            finish('answered')
+          }
+        })
+      },
+
+      onEnd() {
+        if (over) return
+        if (errorChunks !== undefined) {
+          finish('failed', readUpstreamError(plan, status ?? 502, headers ?? {}, errorChunks))
+          return
+        }
+        guarded(() => {
+          if (pipe === undefined) return
+          const last = pipe.end()
+          if (pipe.failure !== undefined) {
+            breakOff(pipe.failure)
+            return
+          }
+          commit()
+          if (last.length > 0) sink.end(last)
+          else sink.end()
+          finish('answered')
+        })
+      },
+
+      onFailure(error) {
+        breakOff(error)
+      },
+    },
+  )
+
+  return {
+    result,
+    leave() {
+      call?.abort()
+      finish('gone')
+    },
+  }
+}
+
+/** An attempt that failed before anything was sent. */
+export function failedAttempt(reason: ProxyError): RunningAttempt {
+  const result: AttemptResult = {
+    end: 'failed',
+    error: reason,
+    contacted: false,
+    status: undefined,
+    headers: undefined,
+    usage: undefined,
+    model: undefined,
+    outputChars: 0,
+  }
+  return { result: Promise.resolve(result), leave() {} }
+}
+
+/** A provider's error reply as a ProxyError; its bytes are kept for a caller of the same dialect. */
+function readUpstreamError(
+  plan: AttemptPlan,
+  status: number,
+  headers: UpstreamHeaders,
+  chunks: Uint8Array[],
+): ProxyError {
+  const bytes = Buffer.concat(chunks)
+  const text = bytes.toString('utf8')
+  const read = plan.dialect.decodeError(status, text)
+  const upstream = { ...read, message: plan.redact(read.message) }
+  const provider = plan.target.provider.name
+  if (status >= 300 && status < 400) {
+    return new ProxyError(
+      'upstream_protocol',
+      `${provider} answered with a redirect (${status}), which is never followed.`,
+      { hint: `Check \`base_url\` of provider ${provider}.` },
+    )
+  }
+  const clean = plan.redact(text)
+  const relayable = plan.caller.name === plan.dialect.name && text.length > 0
+  return new ProxyError('upstream_error', upstream.message, {
+    upstream,
+    raw: relayable
+      ? {
+          contentType: String(headers['content-type'] ?? 'application/json'),
+          body: clean === text ? bytes : Buffer.from(clean),
+        }
+      : undefined,
+  })
+}

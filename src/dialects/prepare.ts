@@ -1,0 +1,87 @@
+/**
+ * One inbound request made ready for one target: relayed byte for byte where both speak the same
+ * dialect, decoded and encoded again where they do not (design §6). Pure.
+ */
+import type { Dialect, Notes, TargetTraits } from './dialect.ts'
+import { reviewFields } from './fidelity.ts'
+import { mapRequestHeaders } from './headers.ts'
+import type { ChatRequest, JsonObject } from './neutral.ts'
+import { replaceTopLevelValue, setStreamOptionsIncludeUsage } from '../wire/json-edit.ts'
+
+/** What a caller sent, read as far as every target needs it. */
+export interface Inbound {
+  readonly caller: Dialect
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Uint8Array
+  readonly json: JsonObject
+  readonly stream: boolean
+  /** Decoded at the first target of another dialect, then kept. Throws `request_invalid`. */
+  request(): ChatRequest
+}
+
+export interface PreparedCall {
+  /** Below the provider's base URL. */
+  readonly path: string
+  readonly headers: ReadonlyArray<readonly [string, string]>
+  readonly body: Uint8Array | string
+  /** We asked for usage where the caller did not: its chunk is kept from the caller. */
+  readonly stripUsage: boolean
+}
+
+/** Throws ProxyError `untranslatable` or `request_invalid` where the request cannot be put to this target. */
+export function prepareCall(
+  inbound: Inbound,
+  dialect: Dialect,
+  traits: TargetTraits,
+  notes: Notes,
+): PreparedCall {
+  return inbound.caller.name === dialect.name
+    ? relay(inbound, dialect, traits)
+    : translate(inbound, dialect, traits, notes)
+}
+
+function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): PreparedCall {
+  let body = inbound.body
+  if (inbound.json['model'] !== traits.model) {
+    body = replaceTopLevelValue(body, 'model', JSON.stringify(traits.model))
+  }
+  const stripUsage =
+    dialect.name === 'openai-chat' &&
+    inbound.stream &&
+    !asksForUsage(inbound.json['stream_options'])
+  if (stripUsage) body = setStreamOptionsIncludeUsage(body)
+  return {
+    path: dialect.path,
+    headers: mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name),
+    body,
+    stripUsage,
+  }
+}
+
+function translate(
+  inbound: Inbound,
+  dialect: Dialect,
+  traits: TargetTraits,
+  notes: Notes,
+): PreparedCall {
+  reviewFields(inbound.json, inbound.caller.name, dialect.name, notes)
+  const encoded = dialect.encodeRequest(inbound.request(), traits, notes)
+  return {
+    path: encoded.path,
+    headers: [
+      ...mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name),
+      ...encoded.headers,
+    ],
+    body: JSON.stringify(encoded.body),
+    stripUsage: false,
+  }
+}
+
+function asksForUsage(options: unknown): boolean {
+  return (
+    typeof options === 'object' &&
+    options !== null &&
+    'include_usage' in options &&
+    options.include_usage === true
+  )
+}

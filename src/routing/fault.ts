@@ -1,0 +1,53 @@
+/**
+ * What a failure means for the next step (design §5): its class decides whether another target is
+ * tried, not a list of status codes in a config file.
+ */
+import type { FaultClass } from '../config/config.ts'
+import type { ProxyError, UpstreamError } from '../errors/proxy-error.ts'
+
+/** The class of a failed attempt, from the error the attempt ended with. Total: every error has one. */
+export function classifyFault(error: ProxyError): FaultClass {
+  if (error.upstream !== undefined) return classifyUpstream(error.upstream)
+  switch (error.code) {
+    case 'upstream_unreachable':
+      return 'transport'
+    case 'upstream_timeout':
+      return 'timeout'
+    case 'upstream_credential':
+      return 'credential'
+    case 'upstream_error':
+    case 'upstream_protocol':
+    case 'upstream_truncated':
+      return 'server'
+    // What we refuse ourselves (untranslatable for this target, say) is the caller's to change.
+    default:
+      return 'request'
+  }
+}
+
+function classifyUpstream(error: UpstreamError): FaultClass {
+  switch (error.kind) {
+    case 'context':
+      return 'context'
+    case 'billing':
+      return 'billing'
+    case 'rate-limit':
+      return 'rate'
+    case 'overloaded':
+      return 'overload'
+    case 'authentication':
+    case 'permission':
+      return 'credential'
+    case 'not-found':
+    case 'model-not-found':
+      return 'model'
+    case 'timeout':
+      return 'timeout'
+    case 'invalid-request':
+    case 'too-large':
+    case 'conflict':
+      return 'request'
+    case 'server':
+      return 'server'
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * What may knock at all, before anything is looked up: a page in the user's browser must not reach
+ * the user's models, neither directly (Origin, Sec-Fetch-Site, media type) nor by DNS rebinding (Host).
+ * reliability.md §1.2 A1, A2.
+ */
+import { ProxyError } from '../errors/proxy-error.ts'
+import type { RequestHeaders } from './headers.ts'
+
+export interface DoorPolicy {
+  /** The port we listen on: a Host header names it. */
+  readonly port: number
+  /** The address we listen on, as configured. */
+  readonly host: string
+  /** Further names, lower case; an entry without port fits any port. */
+  readonly allowedHosts: ReadonlySet<string>
+  readonly allowedOrigins: ReadonlySet<string>
+}
+
+const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/** Throws `host_forbidden` unless the Host header is a loopback name with our port, or a configured name. */
+export function checkHost(headers: RequestHeaders, policy: DoorPolicy): void {
+  const host = headers['host']?.toLowerCase()
+  if (host === undefined || host === '') {
+    throw new ProxyError('request_malformed', 'The request has no Host header.')
+  }
+  const { name, port } = splitHost(host)
+  if (policy.allowedHosts.has(host) || policy.allowedHosts.has(name)) return
+  const ours = LOOPBACK_NAMES.has(name) || name.endsWith('.localhost') || name === policy.host
+  if (ours && (port ?? 80) === policy.port) return
+  throw new ProxyError('host_forbidden', 'The Host header does not name this proxy.')
+}
+
+/** `undefined` port where none is given; NaN, which equals nothing, where it is no number. */
+function splitHost(host: string): { name: string; port: number | undefined } {
+  const match = /^(\[[0-9a-f:.]+\]|[^:[\]]*)(?::(.*))?$/.exec(host)
+  if (match === null) return { name: '', port: Number.NaN }
+  const port = match[2]
+  return {
+    name: match[1] ?? '',
+    port: port === undefined ? undefined : /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN,
+  }
+}
+
+/** The allowed origin a browser request comes from, if any. Throws `origin_forbidden` for any other browser request. */
+export function checkOrigin(headers: RequestHeaders, policy: DoorPolicy): string | undefined {
+  const origin = headers['origin']
+  if (origin !== undefined) {
+    if (policy.allowedOrigins.has(origin)) return origin
+    throw new ProxyError('origin_forbidden', 'Requests from web pages are refused.')
+  }
+  const site = headers['sec-fetch-site']
+  if (site !== undefined && site !== 'none' && site !== 'same-origin') {
+    throw new ProxyError('origin_forbidden', 'Requests from web pages are refused.')
+  }
+  return undefined
+}
+
+/** Throws `media_type_unsupported` unless the body is declared as JSON: forms and text/plain need no preflight. */
+export function checkMediaType(headers: RequestHeaders): void {
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type !== 'application/json') {
+    throw new ProxyError(
+      'media_type_unsupported',
+      type === undefined
+        ? 'The request has no Content-Type.'
+        : 'The Content-Type of the request is not application/json.',
+    )
+  }
+  const encoding = headers['content-encoding']?.trim().toLowerCase()
+  if (encoding !== undefined && encoding !== '' && encoding !== 'identity') {
+    throw new ProxyError('media_type_unsupported', 'Compressed request bodies are not accepted.', {
+      hint: 'Send the body without Content-Encoding.',
+    })
+  }
+}

@@ -1,0 +1,59 @@
+/** The routes of design §3: each answers with and without `/v1`, any query string, a trailing slash. */
+import type { Api } from '../dialects/dialect.ts'
+
+/** Whose error shape and model list a caller reads. */
+export type Shape = 'openai' | 'anthropic'
+
+export type Route =
+  | { readonly kind: 'api'; readonly api: Api; readonly shape: Shape }
+  | { readonly kind: 'models'; readonly shape: Shape }
+  | { readonly kind: 'model'; readonly id: string; readonly shape: Shape }
+  | { readonly kind: 'health' | 'ready' | 'root'; readonly shape: Shape }
+  | { readonly kind: 'none'; readonly shape: Shape }
+
+const APIS: ReadonlyMap<string, Api> = new Map([['/chat/completions', 'chat']])
+
+/** What a request's target means. Never throws; an unknown path is `none` in the nearest API's shape. */
+export function findRoute(target: string, anthropicVersion: string | undefined): Route {
+  const path = normalPath(target)
+  const shape: Shape =
+    anthropicVersion !== undefined || path.startsWith('/messages') ? 'anthropic' : 'openai'
+  const api = APIS.get(path)
+  if (api !== undefined)
+    return { kind: 'api', api, shape: api === 'messages' ? 'anthropic' : 'openai' }
+  switch (path) {
+    case '/models':
+      return { kind: 'models', shape }
+    case '/healthz':
+      return { kind: 'health', shape }
+    case '/readyz':
+      return { kind: 'ready', shape }
+    case '':
+      return { kind: 'root', shape }
+    default:
+      return path.startsWith('/models/')
+        ? { kind: 'model', id: decoded(path.slice('/models/'.length)), shape }
+        : { kind: 'none', shape }
+  }
+}
+
+/** Methods a route takes, for 405 and `Allow`. */
+export function allowedMethods(route: Route): readonly string[] {
+  return route.kind === 'api' ? ['POST'] : ['GET', 'HEAD']
+}
+
+function normalPath(target: string): string {
+  const query = target.indexOf('?')
+  let path = query === -1 ? target : target.slice(0, query)
+  while (path.endsWith('/')) path = path.slice(0, -1)
+  return path === '/v1' || path.startsWith('/v1/') ? path.slice(3) : path
+}
+
+/** Model ids may hold slashes and escapes; what cannot be decoded names no model. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}

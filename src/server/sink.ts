@@ -1,0 +1,46 @@
+/** A reply on a socket, as the exchange writes it. */
+import type { ServerResponse } from 'node:http'
+import type { ReplySink } from '../exchange.ts'
+
+/**
+ * `common` goes on every reply (request ids, CORS for an allowed origin, `connection` while draining).
+ * The head is held until the first write, so that a reply in one piece gets its content length.
+ */
+export function createSink(
+  response: ServerResponse,
+  common: () => ReadonlyArray<readonly [string, string]>,
+): ReplySink {
+  let head: { status: number; headers: string[] } | undefined
+
+  function sendHead(bodyBytes: number | undefined): void {
+    if (head === undefined) return
+    if (bodyBytes !== undefined) head.headers.push('content-length', String(bodyBytes))
+    response.writeHead(head.status, head.headers)
+    head = undefined
+  }
+
+  return {
+    head(status, headers) {
+      head = { status, headers: [] }
+      for (const pair of common()) head.headers.push(pair[0], pair[1])
+      for (const pair of headers) head.headers.push(pair[0], pair[1])
+    },
+    write(chunk) {
+      sendHead(undefined)
+      return response.write(chunk)
+    },
+    end(chunk) {
+      sendHead(chunk === undefined ? 0 : Buffer.byteLength(chunk))
+      response.end(chunk)
+    },
+    onDrain(listener) {
+      response.on('drain', listener)
+    },
+    onGone(listener) {
+      // The response's close, not the request's: that one fires as soon as the body was read.
+      response.on('close', () => {
+        if (!response.writableFinished) listener()
+      })
+    },
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * The back door: one request to one provider over undici, without an opinion on what its body means.
+ * `Pool.dispatch` with a handler object, because a promise per chunk and a fetch per request cost more
+ * than everything else this program does (performance.md §3).
+ *
+ * Never followed: redirects. Never retried here. TLS is always verified. undici's own header and body
+ * timers are off; one timer per request replaces them.
+ */
+import { Pool } from 'undici'
+import type { Dispatcher } from 'undici'
+import type { Provider } from '../config/config.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
+import { prepareDoor } from './door.ts'
+import type { Door } from './door.ts'
+
+export interface UpstreamRequest {
+  readonly provider: Provider
+  /** Relative to the provider's base URL; begins with `/`. */
+  readonly path: string
+  readonly headers: ReadonlyArray<readonly [string, string]>
+  readonly body: Uint8Array | string
+  /** Until the reply's head. */
+  readonly headTimeoutMs: number
+  /** Between two pieces of the body. */
+  readonly idleTimeoutMs: number
+  /** For everything together, from now. */
+  readonly deadlineMs: number
+}
+
+export interface UpstreamListener {
+  onHead(status: number, headers: UpstreamHeaders): void
+  onBody(chunk: Uint8Array): void
+  onEnd(): void
+  /** The attempt is over: `upstream_unreachable`, `upstream_timeout` or `upstream_truncated`. */
+  onFailure(error: ProxyError): void
+}
+
+export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+export interface UpstreamCall {
+  /** Ends the request at once; no more events follow. */
+  abort(): void
+  /** The reply is complete although its body may not have ended: no more events; the connection is kept if it ends soon. */
+  release(): void
+  pause(): void
+  resume(): void
+}
+
+export interface Upstream {
+  send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall
+  close(): Promise<void>
+}
+
+export interface UpstreamOptions {
+  /** Base URL of the embedded mock for providers marked `mock`, without a path. */
+  readonly mockUrl: string | undefined
+}
+
+/** Keeps one connection pool per provider. */
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const doors = new Map<Provider, Door & { readonly pool: Pool }>()
+
+  function doorOf(provider: Provider): Door & { readonly pool: Pool } {
+    let door = doors.get(provider)
+    if (door === undefined) {
+      const prepared = prepareDoor(provider, options.mockUrl)
+      const pool = new Pool(prepared.origin, {
+        connect: { timeout: provider.timeouts.connectMs },
+        pipelining: 1,
+        keepAliveTimeout: 60_000,
+        keepAliveMaxTimeout: 600_000,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      })
+      door = { ...prepared, pool }
+      doors.set(provider, door)
+    }
+    return door
+  }
+
+  return {
+    send(request, listener) {
+      const door = doorOf(request.provider)
+      const attempt = new Attempt(request, listener)
+      const headers: string[] = [...door.headers]
+      for (const [name, value] of request.headers) headers.push(name, value)
+      door.pool.dispatch(
+        {
+          method: 'POST',
+          path: door.pathPrefix + request.path,
+          headers,
+          body: request.body,
+        },
+        attempt,
+      )
+      return attempt
+    },
+    async close() {
+      await Promise.all([...doors.values()].map((door) => door.pool.destroy()))
+    },
+  }
+}
+
+// Some servers keep the socket open after the end mark; one that does not gets its connection reused.
+const RELEASE_MS = 1_000
+
+/** One request under way. A class because it has a lifetime and undici calls it by method name. */
+class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
+  readonly #listener: UpstreamListener
+  readonly #request: UpstreamRequest
+  readonly #deadlineAtMs: number
+  #controller: Dispatcher.DispatchController | undefined
+  #timer: NodeJS.Timeout
+  // What silence means right now.
+  #phase: 'head' | 'body' = 'head'
+  // No event may follow the last one.
+  #over = false
+  #paused = false
+  // The running timer was started with the full idle time, so refreshing it is enough.
+  #timerIsIdle = false
+
+  constructor(request: UpstreamRequest, listener: UpstreamListener) {
+    this.#request = request
+    this.#listener = listener
+    this.#deadlineAtMs = performance.now() + request.deadlineMs
+    this.#timer = this.#startTimer(Math.min(request.headTimeoutMs, request.deadlineMs))
+  }
+
+  abort(): void {
+    if (this.#over) return
+    this.#finish()
+    this.#controller?.abort(new Error('aborted by aiproxy'))
+  }
+
+  release(): void {
+    if (this.#over) return
+    this.#finish()
+    this.resume()
+    this.#timer = setTimeout(
+      () => this.#controller?.abort(new Error('released by aiproxy')),
+      RELEASE_MS,
+    ).unref()
+  }
+
+  pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.#controller?.pause()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#controller?.resume()
+    if (!this.#over) this.#restartIdleTimer()
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    // Aborted, or out of time, while waiting for a connection.
+    if (this.#over) controller.abort(new Error('aborted by aiproxy'))
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: UpstreamHeaders,
+  ): void {
+    if (this.#over || status < 200) return
+    this.#phase = 'body'
+    this.#restartIdleTimer()
+    this.#listener.onHead(status, headers)
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over) return
+    this.#restartIdleTimer()
+    this.#listener.onBody(chunk)
+  }
+
+  onResponseEnd(): void {
+    clearTimeout(this.#timer)
+    if (this.#over) return
+    this.#finish()
+    this.#listener.onEnd()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    clearTimeout(this.#timer)
+    if (this.#over) return
+    const bodyBegun = this.#phase === 'body'
+    this.#finish()
+    this.#listener.onFailure(describeFailure(this.#request.provider, error, bodyBegun))
+  }
+
+  #startTimer(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#timeUp(), Math.max(1, ms)).unref()
+  }
+
+  #restartIdleTimer(): void {
+    const remaining = this.#deadlineAtMs - performance.now()
+    if (remaining > this.#request.idleTimeoutMs && this.#timerIsIdle) {
+      this.#timer.refresh()
+      return
+    }
+    clearTimeout(this.#timer)
+    this.#timerIsIdle = remaining > this.#request.idleTimeoutMs
+    this.#timer = this.#startTimer(Math.min(this.#request.idleTimeoutMs, remaining))
+  }
+  #timeUp(): void {
+    if (this.#over) return
+    // A paused reply is slow because its reader is: that is not the provider's silence.
+    if (this.#paused && performance.now() < this.#deadlineAtMs) {
+      this.#restartIdleTimer()
+      return
+    }
+    const { provider, headTimeoutMs, idleTimeoutMs } = this.#request
+    const total = performance.now() >= this.#deadlineAtMs
+    const message = total
+      ? `${provider.name} did not finish within the deadline.`
+      : this.#phase === 'head'
+        ? `${provider.name} sent nothing for ${seconds(headTimeoutMs)}.`
+        : `${provider.name} stopped sending for ${seconds(idleTimeoutMs)}.`
+    this.#finish()
+    this.#controller?.abort(new Error(message))
+    this.#listener.onFailure(
+      new ProxyError('upstream_timeout', message, {
+        hint: total
+          ? 'Raise `deadline` under `failover` in the config file.'
+          : `Raise \`timeouts\` of provider ${provider.name} in the config file.`,
+      }),
+    )
+  }
+
+  #finish(): void {
+    this.#over = true
+    clearTimeout(this.#timer)
+  }
+}
+
+function seconds(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${ms / 1000} s`
+}
+
+/** A connection that failed, in words for a person; undici's code says which way. */
+function describeFailure(provider: Provider, error: Error, bodyBegun: boolean): ProxyError {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') {
+    return new ProxyError(
+      'upstream_timeout',
+      `${provider.name} did not accept a connection within ${seconds(provider.timeouts.connectMs)}.`,
+      { cause: error },
+    )
+  }
+  if (bodyBegun) {
+    return new ProxyError(
+      'upstream_truncated',
+      `${provider.name} broke the connection in the middle of its reply (${code}).`,
+      { cause: error },
+    )
+  }
+  // Bytes that are no HTTP are a broken reply; everything else never became one.
+  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
+    return new ProxyError(
+      'upstream_protocol',
+      `${provider.name} sent an unreadable reply (${code}).`,
+      {
+        cause: error,
+      },
+    )
+  }
+  return new ProxyError('upstream_unreachable', `${provider.name} cannot be reached (${code}).`, {
+    cause: error,
+  })
+}
