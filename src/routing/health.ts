@@ -60,15 +60,13 @@ export function createHealth(): Health {
       }
       health.why = fault
       health.consecutiveFailures += 1
-      if (retryAfterMs !== undefined && retryAfterMs > 0) {
-        health.restUntilMs = nowMs + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS)
-      }
+      let restMs = Math.min(Math.max(retryAfterMs ?? 0, 0), MAX_RETRY_AFTER_MS)
       // A failed probe rests again at once, and longer.
       if (health.consecutiveFailures >= FAILURES_UNTIL_REST || health.rests > 0) {
-        const restMs = Math.min(FIRST_REST_MS * 2 ** health.rests, MAX_REST_MS)
+        restMs = Math.max(restMs, Math.min(FIRST_REST_MS * 2 ** health.rests, MAX_REST_MS))
         health.rests += 1
-        health.restUntilMs = Math.max(health.restUntilMs, nowMs + restMs)
       }
+      health.restUntilMs = nowMs + restMs
     },
 
     succeeded(target) {

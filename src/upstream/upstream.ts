@@ -110,20 +110,19 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #request: UpstreamRequest
   readonly #deadlineAtMs: number
   #controller: Dispatcher.DispatchController | undefined
-  #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
+  #timerMeans: 'silence' | 'deadline' = 'silence'
   // What silence means right now.
   #phase: 'head' | 'body' = 'head'
   // No event may follow the last one.
   #over = false
   #paused = false
-  // The running timer was started with the full idle time, so refreshing it is enough.
-  #timerIsIdle = false
 
   constructor(request: UpstreamRequest, listener: UpstreamListener) {
     this.#request = request
     this.#listener = listener
     this.#deadlineAtMs = performance.now() + request.deadlineMs
-    this.#timer = this.#startTimer(Math.min(request.headTimeoutMs, request.deadlineMs))
+    this.#startTimer(request.headTimeoutMs)
   }
 
   abort(): void {
@@ -152,7 +151,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     if (!this.#paused) return
     this.#paused = false
     this.#controller?.resume()
-    if (!this.#over) this.#restartIdleTimer()
+    if (!this.#over) this.#startTimer(this.#request.idleTimeoutMs)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -168,7 +167,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   ): void {
     if (this.#over || status < 200) return
     this.#phase = 'body'
-    this.#restartIdleTimer()
+    this.#startTimer(this.#request.idleTimeoutMs)
     this.#listener.onHead(status, headers)
   }
 
@@ -193,29 +192,35 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     this.#listener.onFailure(describeFailure(this.#request.provider, error, bodyBegun))
   }
 
-  #startTimer(ms: number): NodeJS.Timeout {
-    return setTimeout(() => this.#timeUp(), Math.max(1, ms)).unref()
+  /** Waits for silence to last `silenceMs`, or for the deadline if that comes first. */
+  #startTimer(silenceMs: number): void {
+    clearTimeout(this.#timer)
+    const remainingMs = this.#deadlineAtMs - performance.now()
+    this.#timerMeans = remainingMs > silenceMs ? 'silence' : 'deadline'
+    this.#timer = setTimeout(
+      () => this.#timeUp(),
+      Math.max(1, Math.min(silenceMs, remainingMs)),
+    ).unref()
   }
 
   #restartIdleTimer(): void {
-    const remaining = this.#deadlineAtMs - performance.now()
-    if (remaining > this.#request.idleTimeoutMs && this.#timerIsIdle) {
-      this.#timer.refresh()
-      return
-    }
-    clearTimeout(this.#timer)
-    this.#timerIsIdle = remaining > this.#request.idleTimeoutMs
-    this.#timer = this.#startTimer(Math.min(this.#request.idleTimeoutMs, remaining))
+    const remainingMs = this.#deadlineAtMs - performance.now()
+    const { idleTimeoutMs } = this.#request
+    // A timer that already waits for exactly this long is cheaper to refresh than to replace.
+    if (this.#phase === 'body' && this.#timerMeans === 'silence' && remainingMs > idleTimeoutMs) {
+      this.#timer?.refresh()
+    } else this.#startTimer(idleTimeoutMs)
   }
+
   #timeUp(): void {
     if (this.#over) return
+    const { provider, headTimeoutMs, idleTimeoutMs } = this.#request
+    const total = this.#timerMeans === 'deadline'
     // A paused reply is slow because its reader is: that is not the provider's silence.
-    if (this.#paused && performance.now() < this.#deadlineAtMs) {
-      this.#restartIdleTimer()
+    if (this.#paused && !total) {
+      this.#startTimer(idleTimeoutMs)
       return
     }
-    const { provider, headTimeoutMs, idleTimeoutMs } = this.#request
-    const total = performance.now() >= this.#deadlineAtMs
     const message = total
       ? `${provider.name} did not finish within the deadline.`
       : this.#phase === 'head'
@@ -260,7 +265,7 @@ function describeFailure(provider: Provider, error: Error, bodyBegun: boolean): 
     )
   }
   // Bytes that are no HTTP are a broken reply; everything else never became one.
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
+  if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new ProxyError(
       'upstream_protocol',
       `${provider.name} sent an unreadable reply (${code}).`,

@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import test from 'node:test'
+import type { TestContext } from 'node:test'
+import type { Provider } from '../../src/config/config.ts'
+import type { ProxyError } from '../../src/errors/proxy-error.ts'
+import { createUpstream } from '../../src/upstream/upstream.ts'
+import type { Upstream, UpstreamHeaders } from '../../src/upstream/upstream.ts'
+
+interface Peer {
+  readonly url: string
+  readonly sockets: Socket[]
+  /** Everything received so far, per connection. */
+  readonly received: string[]
+}
+
+/** A raw TCP peer that runs `script` when a request's head has arrived. */
+async function listen(
+  t: TestContext,
+  script: (socket: Socket, turn: number) => void,
+): Promise<Peer> {
+  const sockets: Socket[] = []
+  const received: string[] = []
+  let turn = 0
+  const server = createServer((socket) => {
+    const index = sockets.push(socket) - 1
+    received[index] = ''
+    socket.on('error', () => {})
+    socket.on('data', (chunk) => {
+      received[index] += chunk.toString('latin1')
+      if (chunk.includes('\r\n\r\n')) script(socket, turn++)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, sockets, received }
+}
+
+function providerAt(baseUrl: string): Provider {
+  return {
+    name: 'far',
+    dialect: 'openai',
+    api: 'auto',
+    baseUrl,
+    credential: { kind: 'key', value: 'sk-test', source: 'env TEST' },
+    mock: false,
+    timeouts: { connectMs: 1_000, firstByteMs: 1_000, idleMs: 1_000 },
+  }
+}
+
+interface Heard {
+  status?: number
+  headers?: UpstreamHeaders
+  body: string
+  end: 'complete' | ProxyError
+}
+
+interface Limits {
+  headTimeoutMs?: number
+  idleTimeoutMs?: number
+  deadlineMs?: number
+}
+
+function open(t: TestContext): Upstream {
+  const upstream = createUpstream({ mockUrl: undefined })
+  t.after(() => upstream.close())
+  return upstream
+}
+
+function ask(
+  upstream: Upstream,
+  baseUrl: string,
+  limits: Limits = {},
+  provider = providerAt(baseUrl),
+): Promise<Heard> {
+  return new Promise((resolve) => {
+    const heard: Heard = { body: '', end: 'complete' }
+    upstream.send(
+      {
+        provider,
+        path: '/chat/completions',
+        headers: [['x-extra', '1']],
+        body: '{"model":"m"}',
+        headTimeoutMs: limits.headTimeoutMs ?? 5_000,
+        idleTimeoutMs: limits.idleTimeoutMs ?? 5_000,
+        deadlineMs: limits.deadlineMs ?? 10_000,
+      },
+      {
+        onHead(status, headers) {
+          heard.status = status
+          heard.headers = headers
+        },
+        onBody(chunk) {
+          heard.body += Buffer.from(chunk).toString('latin1')
+        },
+        onEnd() {
+          resolve(heard)
+        },
+        onFailure(error) {
+          heard.end = error
+          resolve(heard)
+        },
+      },
+    )
+  })
+}
+
+function codeOf(heard: Heard): string {
+  return heard.end === 'complete' ? 'complete' : heard.end.code
+}
+
+const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}'
+
+test('a request carries our credential, its own headers and asks for an uncompressed reply', async (t) => {
+  const peer = await listen(t, (socket) => socket.write(OK))
+  const heard = await ask(open(t), `${peer.url}/v1`)
+  assert.equal(heard.body, '{}')
+  const head = peer.received[0] ?? ''
+  assert.match(head, /^POST \/v1\/chat\/completions HTTP\/1\.1\r\n/)
+  assert.match(head, /\r\nauthorization: Bearer sk-test\r\n/)
+  assert.match(head, /\r\naccept-encoding: identity\r\n/)
+  assert.match(head, /\r\nx-extra: 1\r\n/)
+  assert(head.endsWith('{"model":"m"}'))
+})
+
+test('an Anthropic provider gets its key as x-api-key and nothing as a bearer token', async (t) => {
+  const peer = await listen(t, (socket) => socket.write(OK))
+  await ask(open(t), peer.url, {}, { ...providerAt(peer.url), dialect: 'anthropic' })
+  assert.match(peer.received[0] ?? '', /\r\nx-api-key: sk-test\r\n/)
+  assert.doesNotMatch(peer.received[0] ?? '', /authorization/i)
+})
+
+test('a refused connection is upstream_unreachable', async (t) => {
+  const peer = await listen(t, () => {})
+  const closed = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => closed.once('listening', resolve))
+  const { port } = closed.address() as AddressInfo
+  await new Promise((resolve) => closed.close(resolve))
+  assert.equal(codeOf(await ask(open(t), `http://127.0.0.1:${port}`)), 'upstream_unreachable')
+  assert.equal(peer.sockets.length, 0)
+})
+
+test('a reset before the head is upstream_unreachable', async (t) => {
+  const peer = await listen(t, (socket) => socket.resetAndDestroy())
+  assert.equal(codeOf(await ask(open(t), peer.url)), 'upstream_unreachable')
+})
+
+test('a reset in the body is upstream_truncated, and what came before it was delivered', async (t) => {
+  const peer = await listen(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n', () =>
+      setImmediate(() => socket.resetAndDestroy()),
+    )
+  })
+  const heard = await ask(open(t), peer.url)
+  assert.equal(codeOf(heard), 'upstream_truncated')
+})
+
+test('a body shorter than its content length is upstream_truncated', async (t) => {
+  const peer = await listen(t, (socket) => {
+    socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort')
+  })
+  assert.equal(codeOf(await ask(open(t), peer.url)), 'upstream_truncated')
+})
+
+test('bytes that are no HTTP are upstream_protocol', async (t) => {
+  const peer = await listen(t, (socket) => socket.end('SMTP ready\r\n\r\n'))
+  assert.equal(codeOf(await ask(open(t), peer.url)), 'upstream_protocol')
+})
+
+test('a redirect is handed over, never followed', async (t) => {
+  let visited = 0
+  const elsewhere = await listen(t, () => {
+    visited += 1
+  })
+  const peer = await listen(t, (socket) =>
+    socket.write(`HTTP/1.1 307 Go\r\nlocation: ${elsewhere.url}/\r\ncontent-length: 0\r\n\r\n`),
+  )
+  assert.equal((await ask(open(t), peer.url)).status, 307)
+  assert.equal(visited, 0)
+})
+
+test('silence before the head ends with upstream_timeout and closes the connection', async (t) => {
+  const peer = await listen(t, () => {})
+  const heard = await ask(open(t), peer.url, { headTimeoutMs: 30 })
+  assert.equal(codeOf(heard), 'upstream_timeout')
+  await new Promise((resolve) => peer.sockets[0]?.once('close', resolve))
+})
+
+test('silence in the body ends with upstream_timeout', async (t) => {
+  const peer = await listen(t, (socket) =>
+    socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n'),
+  )
+  const heard = await ask(open(t), peer.url, { idleTimeoutMs: 30 })
+  assert.equal(codeOf(heard), 'upstream_timeout')
+  assert.equal(heard.body, 'hello')
+})
+
+test('a slow drip inside the idle limit is ended by the deadline', async (t) => {
+  const drips: NodeJS.Timeout[] = []
+  t.after(() => drips.forEach(clearInterval))
+  const peer = await listen(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')
+    drips.push(setInterval(() => socket.write('1\r\nx\r\n'), 5))
+  })
+  const heard = await ask(open(t), peer.url, { idleTimeoutMs: 1_000, deadlineMs: 60 })
+  assert.equal(codeOf(heard), 'upstream_timeout')
+  assert.match(heard.end === 'complete' ? '' : heard.end.message, /deadline/)
+})
+
+test('aborting closes the connection and nothing more is heard', async (t) => {
+  const peer = await listen(t, (socket) =>
+    socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n'),
+  )
+  const upstream = open(t)
+  const events: string[] = []
+  await new Promise<void>((resolve) => {
+    const call = upstream.send(
+      {
+        provider: providerAt(peer.url),
+        path: '/x',
+        headers: [],
+        body: '{}',
+        headTimeoutMs: 5_000,
+        idleTimeoutMs: 5_000,
+        deadlineMs: 5_000,
+      },
+      {
+        onHead: () => events.push('head'),
+        onBody() {
+          events.push('body')
+          peer.sockets[0]?.once('close', () => resolve())
+          call.abort()
+        },
+        onEnd: () => events.push('end'),
+        onFailure: () => events.push('failure'),
+      },
+    )
+  })
+  assert.deepEqual(events, ['head', 'body'])
+})
+
+test('an abort before the connection stands sends nothing', async (t) => {
+  const peer = await listen(t, (socket) => socket.write(OK))
+  const upstream = open(t)
+  const provider = providerAt(peer.url)
+  const limits = { headTimeoutMs: 5_000, idleTimeoutMs: 5_000, deadlineMs: 5_000 }
+  const silent = { onHead() {}, onBody() {}, onEnd: assert.fail, onFailure: assert.fail }
+  upstream.send({ provider, path: '/gone', headers: [], body: '{}', ...limits }, silent).abort()
+  await ask(upstream, peer.url, {}, provider)
+  assert(!peer.received.join('').includes('/gone'))
+})
+
+test('one connection serves requests one after the other', async (t) => {
+  const peer = await listen(t, (socket) => socket.write(OK))
+  const upstream = open(t)
+  const provider = providerAt(peer.url)
+  await ask(upstream, peer.url, {}, provider)
+  // The connection is free again once the reply's last event has been delivered.
+  await new Promise(setImmediate)
+  await ask(upstream, peer.url, {}, provider)
+  assert.equal(peer.sockets.length, 1)
+})
+
+test('a second response nobody asked for is not given to the next request', async (t) => {
+  const peer = await listen(t, (socket, turn) => {
+    const body = `{"turn":${turn}}`
+    const reply = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+    socket.write(turn === 0 ? reply + 'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil' : reply)
+  })
+  const upstream = open(t)
+  const provider = providerAt(peer.url)
+  assert.equal((await ask(upstream, peer.url, {}, provider)).body, '{"turn":0}')
+  assert.equal((await ask(upstream, peer.url, {}, provider)).body, '{"turn":1}')
+})
