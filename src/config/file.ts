@@ -282,7 +282,6 @@ const failover = object({
 
 /** The whole file. */
 export const FILE = object({
-  $schema: { shape: ignored, about: 'For editors.' },
   listen: { shape: located(listen), about: 'Address and port. Default 127.0.0.1:4242.' },
   log: {
     shape: text('a path', parseLogPath),
@@ -316,6 +315,7 @@ export const FILE = object({
   },
   body_limit: { shape: size, about: 'Largest request body. Default 64MiB.' },
   mock: { shape: flag, about: 'Every provider answered by the embedded mock. Default false.' },
+  $schema: { shape: ignored, about: 'For editors.' },
 })
 
 /** What the file says; `undefined` for what it does not say. */

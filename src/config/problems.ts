@@ -26,7 +26,7 @@ export interface Problems {
 }
 
 const SHOWN_PROBLEMS = 20
-const SHOWN_NAMES = 8
+const SHOWN_NAMES = 12
 const SHOWN_CHARACTERS = 80
 
 /**
@@ -45,9 +45,9 @@ export function createProblems(path: string | undefined, fix: string): Problems 
     suggest(name, candidates, kind) {
       // Nobody reads past the first screen, and comparing names is the dearest thing here.
       if (problems.length >= SHOWN_PROBLEMS) return ''
-      const near = nearest(name, candidates)
-      if (near !== undefined) return `; did you mean ${show(near)}?`
       const names = [...candidates]
+      const near = nearest(name, names)
+      if (near !== undefined) return `; did you mean ${show(near)}?`
       if (names.length === 0) return `; there are no ${kind}`
       const shown = names.slice(0, SHOWN_NAMES).join(', ')
       return `; ${kind}: ${shown}${names.length > SHOWN_NAMES ? ', …' : ''}`
@@ -71,7 +71,12 @@ export function show(value: string): string {
   const masked = value.replace(/\b(sk|aip|key|pk)([-_])[\w-]{8,}/g, '$1$2…')
   const short =
     masked.length > SHOWN_CHARACTERS ? `${masked.slice(0, SHOWN_CHARACTERS).trimEnd()}…` : masked
-  return JSON.stringify(short).replace(/[\p{C}\u2028\u2029]/gu, escapeCharacter)
+  return clean(JSON.stringify(short))
+}
+
+/** Text of others for a terminal: what is not printable becomes its `\uXXXX`. */
+export function clean(text: string): string {
+  return text.replace(/[\p{C}\u2028\u2029]/gu, escapeCharacter)
 }
 
 /** One character, of one or two UTF-16 units, as `\uXXXX`. */
