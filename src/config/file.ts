@@ -36,9 +36,17 @@ import type { LimitKind, Parsed } from './values.ts'
 
 // Single values
 
-function text<T>(expects: string, parse: (text: string) => Parsed<T>, pattern?: string): Shape<T> {
-  const schema: JsonSchema = { type: 'string', ...(pattern !== undefined && { pattern }) }
-  return scalar({ expects, types: ['string'], parse, schema })
+function text<T>(expects: string, parse: (text: string) => Parsed<T>): Shape<T> {
+  return scalar({ expects, types: ['string'], parse, schema: { type: 'string' } })
+}
+
+/** A number with a unit; a bare number is let through to `parse`, which can say what is missing. */
+function quantity<T>(
+  expects: string,
+  parse: (text: string) => Parsed<T>,
+  schema: JsonSchema = { type: 'string' },
+): Shape<T> {
+  return scalar({ expects, types: ['string', 'number'], parse, schema })
 }
 
 /** A name may look like a number (`4`) or a word that YAML knows (`true`): it is taken as written. */
@@ -47,21 +55,18 @@ function name(expects: string, parse: (text: string) => Parsed<string>): Shape<L
   return located(scalar({ expects, types, parse, schema: { type: 'string' } }))
 }
 
-const duration = text('a duration such as 10m', parseDuration, String.raw`^[\d.]+ ?(ms|s|m|h)$`)
+const duration = quantity('a duration such as 10m', parseDuration, {
+  type: 'string',
+  pattern: String.raw`^\d+(\.\d+)? ?(ms|s|m|h)$`,
+})
 const modelName = name('the name of a model', parseModelName)
 
-const size: Shape<number> = scalar({
-  expects: 'a size such as 64MiB',
-  types: ['string', 'number'],
-  parse: parseSize,
-  schema: { anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string' }] },
+const size = quantity('a size such as 64MiB', parseSize, {
+  anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string' }],
 })
 
-const listen = scalar({
-  expects: 'an address such as 127.0.0.1:4242',
-  types: ['string', 'number'],
-  parse: parseListen,
-  schema: { anyOf: [{ type: 'integer', minimum: 0, maximum: 65_535 }, { type: 'string' }] },
+const listen = quantity('an address such as 127.0.0.1:4242', parseListen, {
+  anyOf: [{ type: 'integer', minimum: 0, maximum: 65_535 }, { type: 'string' }],
 })
 
 /** What `api_key:` says, before anyone asks whether a key is needed. */
@@ -135,7 +140,7 @@ const baseUrl: Shape<Located<WrittenUrl>> = located({
 })
 
 function limits(kind: LimitKind, example: string) {
-  return oneOrMany(text(`a limit such as ${example}`, (written) => parseLimit(written, kind)))
+  return oneOrMany(quantity(`a limit such as ${example}`, (written) => parseLimit(written, kind)))
 }
 
 // Maps

@@ -82,7 +82,8 @@ function decide(
 ): Config {
   const reading = { env, problems, budget: READING_BUDGET }
   const file = FILE.read(withBuiltInProviders(tree), '', reading)
-  if (file === undefined) throw problems.toError()
+  // Of a file read in part, every other complaint would be about what was not read.
+  if (file === undefined || reading.budget <= 0) throw problems.toError()
   const config = decideConfig(file, {
     source,
     env,
