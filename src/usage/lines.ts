@@ -1,0 +1,228 @@
+/**
+ * Bytes of a log → its records, a block at a time, in bounded memory and whatever happened to the file
+ * (reliability §4.10): blank lines and NUL runs are passed over, CRLF is tolerated, a torn last line is
+ * silent, a whole record glued behind a torn one is recovered, everything else unreadable is counted.
+ */
+import { createLineScanner } from './scan.ts'
+import type { LoggedUsage } from './scan.ts'
+
+/** `sinceMs` is inside, `untilMs` is not; both milliseconds since the epoch, ±Infinity for "open". */
+export interface TimeSpan {
+  readonly sinceMs: number
+  readonly untilMs: number
+}
+
+/** What a reader has seen so far, over all its files. */
+export interface LineCounts {
+  /** Lines that are not blank. */
+  lines: number
+  /** Lines that could not be read. */
+  skipped: number
+  /** `file:line` of the first of them. */
+  firstSkipped: string | undefined
+  /** Of all readable records, outside the window too; `undefined` before the first. */
+  earliestMs: number | undefined
+  latestMs: number | undefined
+}
+
+export interface LineReader {
+  /** Where the caller puts the next bytes; never empty. */
+  space(): Uint8Array
+  /** `count` bytes were put at the beginning of `space()`. */
+  filled(count: number): void
+  /** The file is over. */
+  end(): void
+}
+
+// Our own lines stay under 1 KiB; nobody else's is worth more memory than this.
+const LINE_LIMIT_BYTES = 1024 * 1024
+const BLOCK_BYTES = 256 * 1024
+const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
+const RECORD_HEAD = Buffer.from('{"ts":"')
+
+/**
+ * Reads one file's lines: calls `onUsage` for each record in `span`, and keeps `counts`.
+ * `name` is what the position of an unreadable line is given in.
+ */
+export function createLineReader(
+  name: string,
+  span: TimeSpan,
+  counts: LineCounts,
+  onUsage: (usage: LoggedUsage) => void,
+): LineReader {
+  const scanner = createLineScanner()
+  const buffer = Buffer.allocUnsafeSlow(LINE_LIMIT_BYTES + BLOCK_BYTES)
+  // buffer[0, held) is the beginning of a line whose end has not been seen.
+  let held = 0
+  let lineNumber = 0
+  // The line being read is over the limit: everything up to its end is thrown away.
+  let tooLong = false
+
+  function accept(usage: LoggedUsage): void {
+    seeTime(usage.ts_ms)
+    if (usage.ts_ms >= span.sinceMs && usage.ts_ms < span.untilMs) onUsage(usage)
+  }
+
+  function seeTime(tsMs: number): void {
+    if (counts.earliestMs === undefined || tsMs < counts.earliestMs) counts.earliestMs = tsMs
+    if (counts.latestMs === undefined || tsMs > counts.latestMs) counts.latestMs = tsMs
+  }
+
+  function skip(): void {
+    counts.skipped++
+    counts.firstSkipped ??= `${name}:${lineNumber}`
+  }
+
+  /** Any line, whole or not, without its line feed. */
+  function readCarefully(line: Buffer, torn: boolean): void {
+    const bytes = trim(line)
+    if (bytes.length === 0) return
+    counts.lines++
+    if (bytes.length > LINE_LIMIT_BYTES) return skip()
+    const whole = parseUsage(bytes)
+    if (whole !== undefined) return accept(whole)
+    // `{"ts":"` cannot stand inside a JSON string (its quotes would be escaped): each one begins a record.
+    let bad = false
+    let from = 0
+    while (from < bytes.length) {
+      const next = bytes.indexOf(RECORD_HEAD, from + 1)
+      const to = next === -1 ? bytes.length : next
+      const piece = parseUsage(trim(bytes.subarray(from, to)))
+      if (piece !== undefined) accept(piece)
+      else if (!(torn && to === bytes.length)) bad = true
+      from = to
+    }
+    if (bad) skip()
+  }
+
+  return {
+    space() {
+      return buffer.subarray(held, held + BLOCK_BYTES)
+    },
+    filled(count) {
+      const limit = held + count
+      const view = buffer.subarray(0, limit)
+      let start = 0
+      // Where the next record begins behind the line being read; only looked for outside the window.
+      let nextHead = -1
+      if (tooLong) {
+        const lineEnd = view.indexOf(LINE_FEED, held)
+        if (lineEnd === -1) {
+          held = 0
+          return
+        }
+        tooLong = false
+        start = lineEnd + 1
+      }
+      while (start < limit) {
+        const tsMs = scanner.readTime(view, start, limit)
+        if (tsMs >= span.sinceMs && tsMs < span.untilMs) {
+          const usage = scanner.scan(view, start, limit, tsMs)
+          let end = scanner.end
+          if (usage !== undefined) {
+            if (view[end] === CARRIAGE_RETURN) end++
+            if (end < limit && view[end] === LINE_FEED) {
+              lineNumber++
+              counts.lines++
+              seeTime(tsMs)
+              onUsage(usage)
+              start = end + 1
+              continue
+            }
+          }
+        }
+        const lineEnd = view.indexOf(LINE_FEED, start)
+        if (lineEnd === -1) break
+        lineNumber++
+        if (tsMs < span.sinceMs || tsMs >= span.untilMs) {
+          // Outside: no need to read it, unless a record is glued behind it.
+          if (nextHead <= start) {
+            nextHead = view.indexOf(RECORD_HEAD, start + 1)
+            if (nextHead === -1) nextHead = limit
+          }
+          if (nextHead > lineEnd) {
+            counts.lines++
+            seeTime(tsMs)
+            start = lineEnd + 1
+            continue
+          }
+        }
+        readCarefully(view.subarray(start, lineEnd), false)
+        start = lineEnd + 1
+      }
+      held = limit - start
+      if (held > LINE_LIMIT_BYTES) {
+        lineNumber++
+        counts.lines++
+        skip()
+        tooLong = true
+        held = 0
+      } else if (start > 0) {
+        buffer.copyWithin(0, start, limit)
+      }
+    },
+    end() {
+      if (held === 0 || tooLong) return
+      lineNumber++
+      readCarefully(buffer.subarray(0, held), true)
+      held = 0
+    },
+  }
+}
+
+/** Without the white space and NUL bytes at both ends: a crash can leave a run of NULs in a file. */
+function trim(bytes: Buffer): Buffer {
+  let from = 0
+  let to = bytes.length
+  while (from < to && isBlank(bytes[from])) from++
+  while (to > from && isBlank(bytes[to - 1])) to--
+  return bytes.subarray(from, to)
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === 0 || byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === CARRIAGE_RETURN
+}
+
+/** One record as any JSON writer may have written it; `undefined` where it is none. */
+function parseUsage(bytes: Buffer): LoggedUsage | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  const fields = new Map<string, unknown>(Object.entries(value))
+  const ts = fields.get('ts')
+  const tsMs = typeof ts === 'string' ? Date.parse(ts) : NaN
+  if (Number.isNaN(tsMs)) return undefined
+  const text = (name: string): string | undefined => {
+    const found = fields.get(name)
+    return typeof found === 'string' ? found : undefined
+  }
+  const count = (name: string): number | undefined => {
+    const found = fields.get(name)
+    return typeof found === 'number' && found >= 0 && found <= Number.MAX_SAFE_INTEGER
+      ? found
+      : undefined
+  }
+  return {
+    ts_ms: tsMs,
+    user: text('user'),
+    api: text('api'),
+    model: text('model'),
+    served_model: text('served_model'),
+    provider: text('provider'),
+    outcome: text('outcome'),
+    prompt_tokens: count('prompt_tokens'),
+    completion_tokens: count('completion_tokens'),
+    total_tokens: count('total_tokens'),
+    cached_tokens: count('cached_tokens'),
+    cache_write_tokens: count('cache_write_tokens'),
+    reasoning_tokens: count('reasoning_tokens'),
+    estimated: fields.get('estimated') === true,
+    mock: fields.get('mock') === true,
+    ms: count('ms'),
+  }
+}
