@@ -9,6 +9,7 @@ import { isAbsolute, join, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { ProxyError } from '../errors/proxy-error.ts'
+import { globToRegExp } from './glob.ts'
 import { createLineReader } from './lines.ts'
 import type { LineCounts, LineReader, TimeSpan } from './lines.ts'
 import type { LoggedUsage } from './scan.ts'
@@ -259,30 +260,5 @@ function entries(path: string, cwd: string): Dirent[] {
   } catch {
     // Not a folder, or not ours to read: nothing there matches.
     return []
-  }
-}
-
-/** One name, or one path segment, as a pattern: `*`, `?`, `[abc]`, `[!abc]`; everything else is literal. */
-export function globToRegExp(glob: string): RegExp {
-  let source = ''
-  for (let i = 0; i < glob.length; i++) {
-    const char = glob.charAt(i)
-    const close = char === '[' ? glob.indexOf(']', i + 2) : -1
-    if (char === '*') source += '.*'
-    else if (char === '?') source += '.'
-    else if (close > 0) {
-      const inside = glob.slice(i + 1, close)
-      const negated = inside.startsWith('!') || inside.startsWith('^')
-      const set = (negated ? inside.slice(1) : inside).replace(/[\\\]^]/g, '\\$&')
-      source += `[${negated ? '^' : ''}${set}]`
-      i = close
-    } else source += char.replace(/[\\^$.|+()[\]{}/]/g, '\\$&')
-  }
-  try {
-    // Runs of stars would backtrack for ever on a long name.
-    return new RegExp(`^${source.replace(/(?:\.\*)+/g, '.*')}$`, 'su')
-  } catch {
-    // A set that makes no sense, like [z-a]: taken literally.
-    return new RegExp(`^${glob.replace(/[\\^$.|+()[\]{}/*?]/g, '\\$&')}$`, 's')
   }
 }

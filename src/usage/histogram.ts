@@ -1,0 +1,71 @@
+/**
+ * Percentiles in bounded memory. Up to 64 values are kept as they are and their percentiles are exact;
+ * beyond that they are counted in bins whose bounds grow by 2 %, and a percentile is its bin's geometric
+ * middle: at most 1 % from a value that was really seen, whatever the range.
+ */
+
+export interface Histogram {
+  /** Counts one value; below 1 counts as below 1. */
+  add(value: number): void
+  /**
+   * The smallest value that at least `fraction` (0 to 1) of all values do not exceed (nearest rank);
+   * `undefined` where there are none.
+   */
+  percentile(fraction: number): number | undefined
+}
+
+const EXACT_LIMIT = 64
+const LOG_GROWTH = Math.log(1.02)
+const GEOMETRIC_MIDDLE = Math.sqrt(1.02)
+
+/** An empty histogram for values from 1 upwards, such as milliseconds. */
+export function createHistogram(): Histogram {
+  let exact: number[] | undefined = []
+  // bins[i] counts the values in bin firstBin + i; only the span that occurs is kept.
+  let bins = new Uint32Array(0)
+  let firstBin = 0
+  let total = 0
+
+  function count(value: number): void {
+    const bin = value < 1 ? -1 : Math.floor(Math.log(value) / LOG_GROWTH)
+    if (bins.length === 0) {
+      bins = new Uint32Array(16)
+      firstBin = bin
+    }
+    if (bin < firstBin || bin >= firstBin + bins.length) grow(bin)
+    bins[bin - firstBin]! += 1
+  }
+
+  function grow(bin: number): void {
+    const first = Math.min(firstBin, bin)
+    const last = Math.max(firstBin + bins.length - 1, bin)
+    const wider = new Uint32Array(last - first + 17)
+    wider.set(bins, firstBin - first)
+    bins = wider
+    firstBin = first
+  }
+
+  return {
+    add(value) {
+      total++
+      if (exact === undefined) return count(value)
+      exact.push(value)
+      if (exact.length <= EXACT_LIMIT) return
+      for (const kept of exact) count(kept)
+      exact = undefined
+    },
+    percentile(fraction) {
+      if (total === 0) return undefined
+      const rank = Math.max(1, Math.ceil(fraction * total))
+      if (exact !== undefined) return exact.toSorted((a, b) => a - b)[rank - 1]
+      let seen = 0
+      let bin = 0
+      for (; bin < bins.length; bin++) {
+        seen += bins[bin]!
+        if (seen >= rank) break
+      }
+      const index = firstBin + bin
+      return index < 0 ? 0 : Math.exp(index * LOG_GROWTH) * GEOMETRIC_MIDDLE
+    },
+  }
+}
