@@ -27,13 +27,33 @@ export interface TargetTraits {
   readonly strict: boolean
 }
 
+/**
+ * What the encoder of a request did that the reader of its reply must undo (restore.ts). Pure data;
+ * goes from `EncodedRequest.hints` into `ReplyContext.hints` unchanged.
+ */
+export interface ReplyHints {
+  /** The tool whose arguments are the answer itself: a JSON schema asked of a model without one. */
+  readonly jsonTool: string | undefined
+  /** Custom tools that were offered as functions with one `input` string, by the caller's name. */
+  readonly customTools: readonly string[]
+  /** Names that had to differ: the provider's → the caller's. */
+  readonly toolNames: ReadonlyArray<readonly [string, string]>
+}
+
+/** Nothing to undo: a relay, and most translations. */
+export const NO_HINTS: ReplyHints = { jsonTool: undefined, customTools: [], toolNames: [] }
+
 /** A request in a target's dialect, ready for its back door. */
 export interface EncodedRequest {
   /** Relative to the provider's base URL; begins with `/`. */
   readonly path: string
   readonly body: JsonObject
-  /** Headers this dialect needs beyond credential and content type, lower case. */
+  /**
+   * Headers this dialect needs beyond credential and content type, lower case. `mapRequestHeaders`
+   * (headers.ts) joins them with the caller's own.
+   */
   readonly headers: ReadonlyArray<readonly [string, string]>
+  readonly hints: ReplyHints
 }
 
 /** Turns a provider's SSE events into neutral ones. A closure with visible state and no I/O. */
@@ -51,7 +71,9 @@ export interface StreamDecoder {
 
 /** What the caller's dialect needs to know in order to write a reply. */
 export interface ReplyContext {
-  readonly request: ChatRequest
+  /** What was asked; `undefined` in a relay, where nothing was decoded. */
+  readonly request: ChatRequest | undefined
+  readonly hints: ReplyHints
   /** Unix seconds used where the target's dialect gives no creation time. */
   readonly nowSeconds: number
   /** Our own request id, for in-stream errors that carry one. */

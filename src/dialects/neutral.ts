@@ -7,11 +7,9 @@
  * caches and signed thinking survive (wire-formats 0.2 no. 7).
  */
 
-export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject
-/** Parsed JSON object. Key order is the order on the wire and must be kept when it is written again. */
-export interface JsonObject {
-  [key: string]: JsonValue
-}
+import type { JsonObject, JsonValue } from '../wire/json.ts'
+
+export type { JsonObject, JsonValue }
 
 // ── what was asked ──────────────────────────────────────────────────────────────────────────────
 
@@ -36,12 +34,13 @@ export interface ChatRequest {
   readonly reasoning: ReasoningWish | undefined
   /** An opaque id of the end user: `safety_identifier`, `user`, `metadata.user_id`. */
   readonly endUser: string | undefined
+  /** In OpenAI's words: auto, default, flex, priority, scale, fast. */
   readonly serviceTier: string | undefined
   /** A legacy `functions` request: the reply must use `function_call`. */
   readonly legacyFunctions: boolean
   /**
-   * Top-level fields of the caller's body that the fidelity table (fidelity.ts) marks `pass` for some
-   * target, as they came. The target's encoder takes the ones it knows.
+   * Every other top-level field of the caller's body that was said, as it came. The target's encoder
+   * takes the ones it knows by name and no others (`pass` in fidelity.ts).
    */
   readonly extras: JsonObject
 }
@@ -82,6 +81,13 @@ export interface TextPart {
   readonly type: 'text'
   readonly text: string
   readonly cache?: CacheMark | undefined
+  /** Web pages this part of an answer rests on; answers only. */
+  readonly citations?: readonly UrlCitation[] | undefined
+}
+
+export interface UrlCitation {
+  readonly url: string
+  readonly title: string | undefined
 }
 
 export interface ImagePart {
@@ -226,6 +232,7 @@ export interface ChatReply {
   readonly parts: readonly AssistantPart[]
   readonly finish: Finish
   readonly usage: TokenUsage | undefined
+  /** In OpenAI's words. */
   readonly serviceTier: string | undefined
 }
 
@@ -240,6 +247,7 @@ export type ChatEvent =
       readonly id: string
       readonly model: string
       readonly created: number | undefined
+      /** What is known before the answer: the prompt's side. */
       readonly usage: TokenUsage | undefined
     }
   | { readonly type: 'text'; readonly text: string }
