@@ -1,0 +1,22 @@
+import { isJsonObject, parseJson } from '../wire/json.ts'
+import type { JsonObject } from '../wire/json.ts'
+import type { SseEvent } from '../wire/sse.ts'
+
+/**
+ * The JSON object a provider sent where events were due, without any `data:` (wire-formats C.6): to an
+ * event reader its lines are unknown fields. `undefined` for a comment or anything else.
+ */
+export function readBareError(event: SseEvent): JsonObject | undefined {
+  // A comment begins with a colon, a field with a letter: only JSON begins with a bracket.
+  let at = 0
+  while (at < event.raw.length && isSpace(event.raw[at])) at += 1
+  const first = event.raw[at]
+  if (first !== 0x7b && first !== 0x5b) return undefined
+  const parsed = parseJson(Buffer.from(event.raw).toString('utf8'))
+  const value = Array.isArray(parsed) ? parsed[0] : parsed
+  return isJsonObject(value) ? value : undefined
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}

@@ -1,0 +1,288 @@
+/**
+ * Neutral → a Chat Completions request body (wire-formats D). Written strictly: a field goes out only
+ * when it was said, and in the spelling that the model behind the name takes (models.ts).
+ */
+import { sha256Hex } from '../../wire/hash.ts'
+import { isJsonObject, readArray, readObject } from '../../wire/json.ts'
+import { NO_HINTS } from '../dialect.ts'
+import type { EncodedRequest, Notes, ReplyHints, TargetTraits } from '../dialect.ts'
+import { untranslatable } from '../fields.ts'
+import type {
+  ChatRequest,
+  JsonObject,
+  JsonValue,
+  ReasoningEffort,
+  ResponseFormat,
+  Tool,
+  ToolChoice,
+} from '../neutral.ts'
+import { encodeMessages, shorten } from './encode-messages.ts'
+import { findOpenAiModel } from './models.ts'
+import type { OpenAiModel } from './models.ts'
+
+/** Vendor fields that a Chat request has and the neutral form does not: passed as they came. */
+const PASSED: readonly string[] = [
+  'frequency_penalty',
+  'logit_bias',
+  'logprobs',
+  'metadata',
+  'modalities',
+  'prediction',
+  'presence_penalty',
+  'prompt_cache_key',
+  'prompt_cache_retention',
+  'seed',
+  'store',
+  'top_logprobs',
+  'verbosity',
+]
+
+/** The longest `safety_identifier` that is taken. */
+const MAX_END_USER_CHARS = 128
+
+/** OpenAI takes no more stop sequences than this. */
+const MAX_STOPS = 4
+
+/**
+ * The request for a provider that speaks Chat Completions.
+ * Throws ProxyError `untranslatable` where dropping would change the answer's meaning.
+ */
+export function encodeRequest(
+  request: ChatRequest,
+  traits: TargetTraits,
+  notes: Notes,
+): EncodedRequest {
+  const model = findOpenAiModel(traits.model)
+  const effort = resolveEffort(request, model, notes)
+  const body: JsonObject = {
+    model: traits.model,
+    messages: encodeMessages(
+      request.messages,
+      model?.reasoning === true ? 'developer' : 'system',
+      notes,
+    ),
+  }
+  const maxTokens = clampMaxTokens(request.maxTokens, traits.maxTokens, notes)
+  if (maxTokens !== undefined) {
+    body[model?.reasoning === true ? 'max_completion_tokens' : 'max_tokens'] = maxTokens
+  }
+  addSampling(body, request, model, effort, notes)
+  const hints = addTools(body, request, model, notes)
+  if (request.responseFormat !== undefined) {
+    body['response_format'] = encodeResponseFormat(request.responseFormat)
+  }
+  if (effort !== undefined) body['reasoning_effort'] = effort
+  if (request.endUser !== undefined) {
+    body[model === undefined ? 'user' : 'safety_identifier'] =
+      request.endUser.length <= MAX_END_USER_CHARS ? request.endUser : sha256Hex(request.endUser)
+  }
+  if (request.serviceTier !== undefined) body['service_tier'] = request.serviceTier
+  for (const field of PASSED) {
+    const value = request.extras[field]
+    if (value !== undefined) body[field] = value
+  }
+  if (request.stream) {
+    body['stream'] = true
+    body['stream_options'] = { include_usage: true }
+  }
+  return { path: '/chat/completions', body, headers: [], hints }
+}
+
+function clampMaxTokens(
+  asked: number | undefined,
+  ceiling: number | undefined,
+  notes: Notes,
+): number | undefined {
+  if (asked === undefined || ceiling === undefined || asked <= ceiling) return asked
+  notes.add('max_tokens', 'adapted')
+  return ceiling
+}
+
+function addSampling(
+  body: JsonObject,
+  request: ChatRequest,
+  model: OpenAiModel | undefined,
+  effort: ReasoningEffort | undefined,
+  notes: Notes,
+): void {
+  const allowed =
+    model === undefined || !model.reasoning || (model.samplingWithoutReasoning && effort === 'none')
+  for (const [field, value] of [
+    ['temperature', request.temperature],
+    ['top_p', request.topP],
+  ] as const) {
+    if (value === undefined) continue
+    if (allowed) body[field] = value
+    else notes.add(field, 'dropped')
+  }
+  if (request.topK !== undefined) notes.add('top_k', 'dropped')
+  if (request.stop === undefined) return
+  if (model !== undefined && !model.stop) {
+    notes.add('stop', 'dropped')
+    return
+  }
+  if (request.stop.length > MAX_STOPS) notes.add('stop', 'adapted')
+  body['stop'] = request.stop.slice(0, MAX_STOPS)
+}
+
+/** Adds tools and choice; returns what the reply must undo. */
+function addTools(
+  body: JsonObject,
+  request: ChatRequest,
+  model: OpenAiModel | undefined,
+  notes: Notes,
+): ReplyHints {
+  if (request.tools.length === 0) return NO_HINTS
+  const toolNames: Array<readonly [string, string]> = []
+  body['tools'] = request.tools.map((tool, index) => {
+    const name = shorten(tool.name)
+    if (name !== tool.name) toolNames.push([name, tool.name])
+    return encodeTool(tool, name, `tools[${index}]`, notes)
+  })
+  if (request.toolChoice !== undefined) {
+    body['tool_choice'] = encodeToolChoice(request.toolChoice, request.tools)
+  }
+  if (request.parallelToolCalls !== undefined && model?.parallelToolCalls !== false) {
+    body['parallel_tool_calls'] = request.parallelToolCalls
+  }
+  return { ...NO_HINTS, toolNames }
+}
+
+function encodeTool(tool: Tool, name: string, path: string, notes: Notes): JsonObject {
+  if (tool.kind === 'native') {
+    throw untranslatable(path, `The tool "${tool.name}" only exists at its own provider.`)
+  }
+  const definition: JsonObject = { name }
+  if (tool.description !== undefined) definition['description'] = tool.description
+  if (tool.kind === 'custom') {
+    if (tool.schema !== undefined) definition['format'] = tool.schema
+    return { type: 'custom', custom: definition }
+  }
+  const schema = tool.schema ?? { type: 'object' }
+  // OpenAI: “object schema missing properties”.
+  definition['parameters'] =
+    schema['properties'] === undefined && schema['$ref'] === undefined
+      ? { ...schema, properties: {} }
+      : schema
+  if (tool.strict === true) {
+    if (isStrictSchema(schema)) definition['strict'] = true
+    else notes.add('tools.strict', 'dropped')
+  }
+  return { type: 'function', function: definition }
+}
+
+function encodeToolChoice(choice: ToolChoice, tools: readonly Tool[]): JsonValue {
+  switch (choice.type) {
+    case 'auto':
+    case 'none':
+    case 'required':
+      return choice.type
+    case 'tool':
+      return reference(choice.name, tools)
+    case 'allowed':
+      return {
+        type: 'allowed_tools',
+        allowed_tools: {
+          mode: choice.required ? 'required' : 'auto',
+          tools: choice.names.map((name) => reference(name, tools)),
+        },
+      }
+    default:
+      return choice satisfies never
+  }
+}
+
+function reference(name: string, tools: readonly Tool[]): JsonObject {
+  const kind = tools.find((tool) => tool.name === name)?.kind === 'custom' ? 'custom' : 'function'
+  return { type: kind, [kind]: { name: shorten(name) } }
+}
+
+function encodeResponseFormat(format: ResponseFormat): JsonObject {
+  if (format.type === 'json-object') return { type: 'json_object' }
+  const described: JsonObject = { name: format.name ?? 'output' }
+  if (format.description !== undefined) described['description'] = format.description
+  described['schema'] = format.schema
+  described['strict'] = (format.strict ?? true) && isStrictSchema(format.schema)
+  return { type: 'json_schema', json_schema: described }
+}
+
+/**
+ * OpenAI's rule for `strict`: every object lists all its properties in `required` and is closed.
+ * https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+ */
+function isStrictSchema(schema: JsonValue): boolean {
+  if (Array.isArray(schema)) return schema.every(isStrictSchema)
+  if (!isJsonObject(schema)) return true
+  const properties = readObject(schema['properties'])
+  if (schema['type'] === 'object' || properties !== undefined) {
+    if (schema['additionalProperties'] !== false) return false
+    const required = readArray(schema['required'])
+    if (Object.keys(properties ?? {}).some((key) => !required.includes(key))) return false
+  }
+  const children = [
+    ...Object.values(properties ?? {}),
+    ...Object.values(readObject(schema['$defs']) ?? {}),
+    ...readArray(schema['anyOf']),
+    schema['items'] ?? null,
+  ]
+  return children.every(isStrictSchema)
+}
+
+const ORDER: readonly ReasoningEffort[] = [
+  'none',
+  'minimal',
+  'low',
+  'medium',
+  'high',
+  'xhigh',
+  'max',
+]
+
+/** The effort word for this model (wire-formats D.4): said, or read from Anthropic's `thinking`. */
+function resolveEffort(
+  request: ChatRequest,
+  model: OpenAiModel | undefined,
+  notes: Notes,
+): ReasoningEffort | undefined {
+  const wish = request.reasoning
+  const asked = wish?.effort ?? effortOfThinking(wish?.thinking)
+  if (model?.refusesToolsWithReasoning === true && request.tools.length > 0) {
+    if (!model.efforts.includes('none')) {
+      throw untranslatable(
+        'tools',
+        'This model takes function tools only through the Responses API.',
+      )
+    }
+    if (asked !== 'none') notes.add('reasoning_effort', 'adapted')
+    return 'none'
+  }
+  // Compatible servers know the field or ignore it; nothing is known about their models.
+  if (asked === undefined || model === undefined) return asked
+  if (model.efforts.length === 0) {
+    if (asked !== 'none') notes.add('reasoning_effort', 'dropped')
+    return undefined
+  }
+  if (model.efforts.includes(asked)) return asked
+  notes.add('reasoning_effort', 'adapted')
+  // The nearest one below, else the lowest there is.
+  const below = model.efforts.filter((word) => ORDER.indexOf(word) < ORDER.indexOf(asked))
+  return below.at(-1) ?? model.efforts[0]
+}
+
+function effortOfThinking(thinking: JsonObject | undefined): ReasoningEffort | undefined {
+  switch (thinking?.['type']) {
+    case 'disabled':
+      return 'none'
+    case 'between_tools':
+      return 'low'
+    case 'enabled': {
+      const budget = Number(thinking['budget_tokens'])
+      if (!(budget >= 2048)) return 'minimal'
+      if (budget < 8192) return 'low'
+      if (budget < 16_384) return 'medium'
+      return budget < 32_768 ? 'high' : 'xhigh'
+    }
+    default:
+      return undefined
+  }
+}

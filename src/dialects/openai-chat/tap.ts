@@ -1,0 +1,148 @@
+/**
+ * Reads a relayed Chat Completions stream along the way. Until the first content every chunk is parsed;
+ * from then on only those that can matter: with usage, an error, or a finish. Text inside a JSON string
+ * cannot look like a key: its quotes are escaped.
+ */
+import { isJsonObject, parseJson, readArray, readObject, readText } from '../../wire/json.ts'
+import type { SseEvent } from '../../wire/sse.ts'
+import { readBareError } from '../bare-error.ts'
+import type { FrameFacts, StreamTap } from '../dialect.ts'
+import type { JsonObject, TokenUsage } from '../neutral.ts'
+import { decodeInBandError, finishError } from './error.ts'
+import { mapFinishFromWire } from './finish.ts'
+import { argumentsText } from './messages.ts'
+import { readContent, readReasoningText } from './reply.ts'
+import { renderStreamError } from './stream.ts'
+import { findUsage } from './usage.ts'
+
+export function createStreamTap(): StreamTap {
+  let usage: TokenUsage | undefined
+  let model: string | undefined
+  let outputChars = 0
+  let finishSeen = false
+  let contentSeen = false
+  // Characters of a chunk that are not content, measured on the last chunk that was parsed.
+  let envelopeChars = 0
+
+  function readWhole(event: SseEvent, chunk: JsonObject, facts: FrameFacts): void {
+    const error = decodeInBandError(errorShape(event, chunk))
+    if (error !== undefined) {
+      facts.error = error
+      return
+    }
+    model = readText(chunk['model']) ?? model
+    const told = findUsage(chunk)
+    const choices = readArray(chunk['choices'])
+    if (told !== undefined) {
+      usage = told
+      facts.usage = true
+      facts.usageOnly = choices.length === 0
+    }
+    let chars = 0
+    for (const item of choices) {
+      const choice = readObject(item)
+      const delta = readObject(choice?.['delta']) ?? readObject(choice?.['message'])
+      if (delta !== undefined) {
+        const found = measureDelta(delta)
+        chars += found.chars
+        if (found.content) facts.content = true
+      }
+      const word = readText(choice?.['finish_reason'])
+      if (word === undefined) continue
+      if (mapFinishFromWire(word) === 'error') facts.error = finishError(word).upstream
+      else finishSeen = true
+    }
+    outputChars += chars
+    if (facts.content) {
+      contentSeen = true
+      envelopeChars = event.data.length - chars
+    }
+  }
+
+  return {
+    read(event) {
+      const facts: FrameFacts = {
+        content: false,
+        end: false,
+        usage: false,
+        usageOnly: false,
+        error: undefined,
+      }
+      const { data } = event
+      if (data === '') {
+        const bare = readBareError(event)
+        if (bare !== undefined) facts.error = decodeInBandError(bare)
+        return facts
+      }
+      if (data === '[DONE]' || data.trim() === '[DONE]') {
+        facts.end = true
+        return facts
+      }
+      if (contentSeen && event.event === '' && !canMatter(data)) {
+        facts.content = true
+        outputChars += Math.max(0, data.length - envelopeChars)
+        return facts
+      }
+      const parsed = parseJson(data)
+      const chunk = Array.isArray(parsed) ? parsed[0] : parsed
+      // A chunk that is no JSON is passed on as it is: the caller's reader decides.
+      if (isJsonObject(chunk)) readWhole(event, chunk, facts)
+      return facts
+    },
+    get usage() {
+      return usage
+    },
+    get model() {
+      return model
+    },
+    get outputChars() {
+      return outputChars
+    },
+    get finishSeen() {
+      return finishSeen
+    },
+    fail(error) {
+      return renderStreamError(error)
+    },
+  }
+}
+
+/** LM Studio sends `event: error` with the message at the top level. */
+function errorShape(event: SseEvent, chunk: JsonObject): JsonObject {
+  return event.event === 'error' && chunk['error'] === undefined ? { error: chunk } : chunk
+}
+
+/** The chunk has usage, an error or a finish with a value in it. */
+function canMatter(data: string): boolean {
+  return hasValue(data, '"finish_reason"') || hasValue(data, '"usage"') || hasValue(data, '"error"')
+}
+
+/** The key occurs with something other than `null` behind it. */
+function hasValue(data: string, key: string): boolean {
+  let at = data.indexOf(key)
+  while (at !== -1) {
+    let value = at + key.length
+    while (data[value] === ' ' || data[value] === ':') value += 1
+    if (data[value] !== 'n') return true
+    at = data.indexOf(key, value)
+  }
+  return false
+}
+
+function measureDelta(delta: JsonObject): { chars: number; content: boolean } {
+  const { text, reasoning } = readContent(delta['content'])
+  let chars = text.length + (readReasoningText(delta) || reasoning).length
+  chars += readText(delta['refusal'])?.length ?? 0
+  let content = chars > 0
+  for (const item of [
+    ...readArray(delta['tool_calls']),
+    { function: delta['function_call'] ?? null },
+  ]) {
+    const call = readObject(item)
+    const called = readObject(call?.['function']) ?? readObject(call?.['custom'])
+    if (called === undefined) continue
+    content = true
+    chars += argumentsText(called['arguments'] ?? called['input']).length
+  }
+  return { chars, content }
+}
