@@ -12,7 +12,8 @@ import { createRoutes } from './routing/targets.ts'
 import { mintRequestId } from './server/request-id.ts'
 import { createFrontDoor } from './server/server.ts'
 import { createUpstream } from './upstream/upstream.ts'
-import { createLedger, NO_LEDGER } from './usage/ledger.ts'
+import { createLedger } from './usage/ledger.ts'
+import type { Ledger } from './usage/ledger.ts'
 
 export interface App {
   readonly config: Config
@@ -44,6 +45,8 @@ export interface AppOptions {
   readonly mockPaceMs?: number
 }
 
+const NO_LEDGER: Ledger = { append() {}, available: true, check: () => true, close() {} }
+
 /** Builds the program around one config. Starts the embedded mock where a provider is mocked. */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const mock = await startMock(config, options.mockPaceMs ?? 0)
@@ -58,7 +61,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     ledger:
       options.noLog === true
         ? NO_LEDGER
-        : createLedger({ path: config.log, onFailure: options.onLogFailure }),
+        : createLedger({ path: config.log, onFailure: options.onLogFailure ?? (() => {}) }),
     redact: createRedactor(secrets),
     hooks: options.hooks ?? {},
     identify: (headers) => identifyCaller(config, headers),

@@ -131,7 +131,7 @@ async function answer(
   trail.asks(model, inbound)
   const chain = rooms.routes.resolve(user, model)
   const targets = call.noFailover === true ? chain.slice(0, 1) : chain
-  if (!rooms.ledger.available) {
+  if (!rooms.ledger.check()) {
     throw new ProxyError('usage_log_unavailable', 'The usage log cannot be written.')
   }
 

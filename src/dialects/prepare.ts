@@ -2,7 +2,8 @@
  * One inbound request made ready for one target: relayed byte for byte where both speak the same
  * dialect, decoded and encoded again where they do not (design §6). Pure.
  */
-import type { Dialect, Notes, TargetTraits } from './dialect.ts'
+import { NO_HINTS } from './dialect.ts'
+import type { Dialect, Notes, ReplyHints, TargetTraits } from './dialect.ts'
 import { reviewFields } from './fidelity.ts'
 import { mapRequestHeaders } from './headers.ts'
 import type { ChatRequest, JsonObject } from './neutral.ts'
@@ -26,6 +27,8 @@ export interface PreparedCall {
   readonly body: Uint8Array | string
   /** We asked for usage where the caller did not: its chunk is kept from the caller. */
   readonly stripUsage: boolean
+  /** What the reader of the reply must undo. */
+  readonly hints: ReplyHints
 }
 
 /** Throws ProxyError `untranslatable` or `request_invalid` where the request cannot be put to this target. */
@@ -55,6 +58,7 @@ function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): Prepar
     headers: mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name),
     body,
     stripUsage,
+    hints: NO_HINTS,
   }
 }
 
@@ -74,6 +78,7 @@ function translate(
     ],
     body: JSON.stringify(encoded.body),
     stripUsage: false,
+    hints: encoded.hints,
   }
 }
 
