@@ -32,7 +32,7 @@ const DEFAULT_CONNECT_MS = 5000
 const DEFAULT_FIRST_BYTE_MS = 60_000
 const DEFAULT_IDLE_MS = 120_000
 
-/** What the command line says over the config; the values were checked there. */
+/** What the command line says over the config. */
 export interface ConfigOverrides {
   readonly port?: number | undefined
   readonly host?: string | undefined

@@ -16,6 +16,7 @@ import { createProblems } from './problems.ts'
 import type { Problems } from './problems.ts'
 import { READING_BUDGET } from './shapes.ts'
 import type { Node } from './tree.ts'
+import { parseHost, parsePort } from './values.ts'
 
 export type { ConfigOverrides }
 
@@ -34,7 +35,8 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024
 
 /**
  * Finds and reads the config, or makes the starter one. Throws ProxyError `config_missing` for a named file
- * that is not there, `config_invalid` with every problem of the file, one `path:line:column: what` a line.
+ * that is not there, `config_invalid` with every problem of the file, one `path:line:column: what` a line,
+ * `usage_wrong` for an override that is no port or host.
  */
 export async function loadConfig(options: LoadOptions): Promise<Config> {
   const found = findConfig(options)
@@ -76,10 +78,11 @@ async function loadText(
 function decide(
   tree: Node,
   source: ConfigSource,
-  { env, cwd, home, overrides = {} }: LoadOptions,
+  { env, cwd, home, overrides: given = {} }: LoadOptions,
   problems: Problems,
   readableByOthers: boolean,
 ): Config {
+  const overrides = checkOverrides(given)
   const reading = { env, problems, budget: READING_BUDGET }
   const file = FILE.read(withBuiltInProviders(tree), '', reading)
   // Of a file read in part, every other complaint would be about what was not read.
@@ -95,6 +98,19 @@ function decide(
   })
   if (problems.count > 0) throw problems.toError()
   return deepFreeze(config)
+}
+
+/** What the command line said, in the form a config has it. Throws ProxyError `usage_wrong`. */
+function checkOverrides(overrides: ConfigOverrides): ConfigOverrides {
+  const { host: hostText, port } = overrides
+  if (port !== undefined) {
+    const parsed = parsePort(String(port))
+    if ('wrong' in parsed) throw new ProxyError('usage_wrong', `--port ${parsed.wrong}`)
+  }
+  if (hostText === undefined) return overrides
+  const host = parseHost(hostText)
+  if ('wrong' in host) throw new ProxyError('usage_wrong', `--host ${host.wrong}`)
+  return { ...overrides, host: host.value }
 }
 
 function readFile(path: string, shown: string): { text: string; readableByOthers: boolean } {

@@ -155,7 +155,7 @@ function findTooDeep(tokens: readonly CST.Token[]): number | undefined {
 
 /** The parser sees that something is not closed at the end of the file; people look where it was opened. */
 function whereOpened(
-  { code, message }: YAMLError,
+  { code, message, pos }: YAMLError,
   tokens: readonly CST.Token[],
   positionAt: (offset: number) => Position,
 ): string {
@@ -164,6 +164,7 @@ function whereOpened(
   const openings = [...walk(tokens)]
     .filter(({ token }) => closing !== undefined && missingEnd(token) === closing)
     .map(({ token }) => offsetOf(token))
+    .filter((offset) => offset < pos[0])
   // The innermost: what is around it is unclosed on its account.
   const last = openings.toSorted((a, b) => a - b).at(-1)
   return last === undefined ? '' : `; opened at line ${positionAt(last).line}`
@@ -186,9 +187,7 @@ function missingEnd(token: object): string | undefined {
 }
 
 function offsetOf(token: object): number {
-  if ('offset' in token && typeof token.offset === 'number') return token.offset
-  // A flow collection's own offset is that of its bracket.
-  return 'start' in token && isRecord(token.start) ? Number(token.start['offset'] ?? 0) : 0
+  return 'offset' in token && typeof token.offset === 'number' ? token.offset : 0
 }
 
 /** Every token and how deep it stands. With its own stack, for the reason given at MAX_DEPTH. */
@@ -220,7 +219,7 @@ function explain({ code, message, pos: [offset] }: YAMLError, text: string): str
     if (match !== null) return words(match[1] ?? '')
   }
   // The package's own words, made to continue a sentence.
-  return clean(message.slice(0, 1).toLowerCase() + message.slice(1))
+  return clean(message.slice(0, 1).toLowerCase() + message.slice(1)).slice(0, 160)
 }
 
 // Code and message of the parser → what to say, given what the pattern caught. First match wins.
@@ -251,7 +250,7 @@ const WORDS: ReadonlyArray<readonly [RegExp, (caught: string) => string]> = [
     /^TAG_RESOLVE_FAILED .*: (.*)$/s,
     (tag) => `the tag ${show(tag)} means nothing here; leave it out`,
   ],
-  [/token in YAML stream: (".*")$/s, (token) => `unexpected ${clean(token)}`],
+  [/token in YAML stream: "(.*)"$/s, (token) => `unexpected ${show(token)}`],
   [
     /Unexpected (\S+) at node end$/,
     (token) => `unexpected ${token}; what stands before it is complete`,

@@ -63,20 +63,24 @@ export function createProblems(path: string | undefined, fix: string): Problems 
   }
 }
 
-/**
- * A value for an error message: in quotes, short, without anything a terminal would act on, and with
- * key-shaped text cut, because people do paste a key into the wrong line.
- */
+/** A value for an error message: in quotes, short, and cleaned. */
 export function show(value: string): string {
-  const masked = value.replace(/\b(sk|aip|key|pk)([-_])[\w-]{8,}/g, '$1$2…')
+  const masked = maskKeys(value)
   const short =
     masked.length > SHOWN_CHARACTERS ? `${masked.slice(0, SHOWN_CHARACTERS).trimEnd()}…` : masked
   return clean(JSON.stringify(short))
 }
 
-/** Text of others for a terminal: what is not printable becomes its `\uXXXX`. */
+/**
+ * Text of others for a terminal: what is not printable becomes its `\uXXXX`, and key-shaped text is cut,
+ * because people do paste a key into the wrong line.
+ */
 export function clean(text: string): string {
-  return text.replace(/[\p{C}\u2028\u2029]/gu, escapeCharacter)
+  return maskKeys(text).replace(/[\p{C}\u2028\u2029]/gu, escapeCharacter)
+}
+
+function maskKeys(text: string): string {
+  return text.replace(/\b(sk-|aip_)[\w-]{8,}/g, '$1…')
 }
 
 /** One character, of one or two UTF-16 units, as `\uXXXX`. */

@@ -508,6 +508,16 @@ test('--port and --host win over the file', async () => {
   assert.deepEqual(config.listen, { host: '::1', port: 0 })
 })
 
+test('a --port or --host that is none is misuse, not a bad config', async () => {
+  await assert.rejects(starter({}, { port: 65_536 }), {
+    code: 'usage_wrong',
+    message: '--port "65536" is not a port; ports go from 0 to 65535',
+  })
+  await assert.rejects(starter({}, { port: NaN }), { code: 'usage_wrong' })
+  await assert.rejects(starter({}, { host: 'http://x' }), { code: 'usage_wrong' })
+  assert.equal((await starter({}, { host: '[::1]' })).listen.host, '::1')
+})
+
 // Frozen
 
 test('nothing in a config can be changed', async () => {

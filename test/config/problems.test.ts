@@ -47,6 +47,11 @@ const MISTAKES: readonly Mistake[] = [
     says: ['1:32: a [ is not closed: ] is missing; opened at line 1'],
   },
   {
+    title: 'two lists that are not closed',
+    text: 'log: [\nlisten: [\n',
+    says: ['2:1: a [ is not closed: ] is missing; opened at line 1'],
+  },
+  {
     title: 'a missing quote in JSON',
     file: 'rbac.json',
     text: '{\n  "users: {}\n}\n',
@@ -525,6 +530,27 @@ for (const { title, text, says, hint, file = 'aiproxy.yaml' } of MISTAKES) {
     assert.equal(error.hint, hint ?? 'Mend it, then: aiproxy serve --check')
   })
 }
+
+test('a key pasted into the wrong place is not repeated, wherever that is', async () => {
+  const key = 'sk-proj-abcdefghijklmnop'
+  const texts = [
+    `listen: ${key}\n`,
+    `${key}: x\n`,
+    `models: { m: { provider: ${key} } }\n`,
+    `users: { "${key} x": {} }\n`,
+    `providers: { openai: { base_url: ${key} } }\n`,
+    `providers: { openai: { api_key: ${key}\n`,
+    `log: "a" ${key}\n`,
+    `log: | ${key}\n`,
+    `log: ["a"] , "${key}"\n`,
+    `log: !${key} x\n`,
+    `users: { a: { key: ${key} } }\n`,
+  ]
+  for (const text of texts) {
+    const { message } = await refusalOf(text, 'aiproxy.yaml')
+    assert.ok(!message.includes('abcdefgh'), message)
+  }
+})
 
 test('of more problems than anyone reads, twenty are shown and the rest counted', async () => {
   const lines = Array.from({ length: 50 }, (_, index) => `unknown-${index}: 1\n`)
