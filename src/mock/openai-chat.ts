@@ -26,20 +26,17 @@ export function renderChat(
     answer(readAsk(body, behaviour, index)),
   )
   const usage = usageOf(answers.map((said) => said.usage))
-  const common = {
-    id: `chatcmpl-${tokenOf(29, 'chat', 'completion', raw)}`,
-    created: CREATED_S,
-    model: stringOf(body['model']),
-    service_tier: 'default',
-    system_fingerprint: 'fp_mock',
-  }
+  const id = `chatcmpl-${tokenOf(29, 'chat', 'completion', raw)}`
+  const common = { created: CREATED_S, model: stringOf(body['model']) }
+  const origin = { service_tier: 'default', system_fingerprint: 'fp_mock' }
   const idOf = (choice: number, call: number): string =>
     `call_${tokenOf(24, 'chat', 'call', String(choice), String(call), raw)}`
   return {
     isStream: body['stream'] === true,
     body: () => ({
-      ...common,
+      id,
       object: 'chat.completion',
+      ...common,
       choices: answers.map((said, index) => ({
         index,
         message: messageOf(said, isLegacy, (call) => idOf(index, call)),
@@ -47,13 +44,16 @@ export function renderChat(
         finish_reason: finishOf(said, isLegacy),
       })),
       usage,
+      ...origin,
     }),
     frames: () => {
       const options = isObject(body['stream_options']) ? body['stream_options'] : {}
       const includesUsage = options['include_usage'] === true
       const chunk = (choices: readonly object[]): object => ({
-        ...common,
+        id,
         object: 'chat.completion.chunk',
+        ...common,
+        ...origin,
         choices,
         ...(includesUsage ? { usage: null } : {}),
       })

@@ -13,6 +13,8 @@ const MAX_HOPS = 64
 const DEPTHS = [4, 8, 16, 32, 64]
 const MAX_ITEMS = 1_000
 const MAX_STRING = 10_000
+// One letter repeated is what a hostile pattern backtracks on: this few cannot hurt.
+const MAX_PADDED_TRIAL = 16
 
 /** What is put where anything goes. */
 const ANYTHING = 'mock'
@@ -191,7 +193,11 @@ function sampleString(schema: JsonObject, variant: number): string {
     text.padEnd(least, text === '' ? 'x' : text.at(-1)).slice(0, most)
   if (typeof schema['pattern'] === 'string') {
     const pattern = compile(schema['pattern'])
-    const met = PATTERN_CANDIDATES.map(fit).find((candidate) => pattern?.test(candidate) === true)
+    const met = PATTERN_CANDIDATES.map(fit).find(
+      (text, index) =>
+        text.length <= Math.max(MAX_PADDED_TRIAL, PATTERN_CANDIDATES[index]?.length ?? 0) &&
+        pattern?.test(text) === true,
+    )
     if (met !== undefined) return met
   }
   return fit(variant === 0 ? ANYTHING : `${variant}${ANYTHING}`)
