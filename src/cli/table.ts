@@ -134,7 +134,7 @@ function padCell(text: string, width: number, align: 'left' | 'right', last: boo
 export function cutMiddle(text: string, width: number): string {
   if (displayWidth(text) <= width) return text
   if (width <= 1) return width === 1 ? ELLIPSIS : ''
-  const chars = [...text]
+  const chars = Array.from(text)
   const tailRoom = Math.floor((width - 1) / 2)
   let head = ''
   let headWidth = 0

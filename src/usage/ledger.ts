@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { escapeJson } from './json.ts'
 import type { UsageRecord } from './record.ts'
 
 export interface Ledger {
@@ -273,11 +274,6 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 }
 
-// JSON.stringify leaves these as they are; in a terminal or an editor they move the cursor, reverse the
-// text or end the line (reliability §0.8, A7). Lone surrogates it escapes by itself.
-const UNSAFE_IN_LINE =
-  /[\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g
-
 /**
  * One log line, without its line feed: `ts` first, because readers recover a record glued behind a torn
  * one by it; nothing in it can move a cursor. In an over-long line long strings are cut.
@@ -287,10 +283,7 @@ export function renderLine(record: UsageRecord): string {
   const ordered = { ts, ...rest }
   let text = JSON.stringify(ordered)
   if (text.length > LONG_LINE_CHARS) text = JSON.stringify(ordered, cutLongStrings)
-  return text.replace(
-    UNSAFE_IN_LINE,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return escapeJson(text)
 }
 
 function cutLongStrings(_key: string, value: unknown): unknown {

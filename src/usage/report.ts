@@ -76,6 +76,8 @@ export interface UsageReport {
   /** In the order of first appearance. */
   readonly rows: readonly UsageRow[]
   readonly totals: Readonly<UsageTotals>
+  /** Requests of priced or unpriced models whose tokens nobody told, so that no price helps. */
+  readonly uncounted: number
   /** Models that answered and have no price, with their requests, most first. */
   readonly unpricedModels: readonly { readonly model: string; readonly requests: number }[]
   /** Most frequent first. */
@@ -115,6 +117,7 @@ export function createReport(options: ReportOptions): ReportFold {
   const unpriced = new Map<string, number>()
   const pairs = new Map<string, Map<string, number>>()
   let pairCount = 0
+  let uncounted = 0
   let others: Tally | undefined
 
   function rowOf(usage: LoggedUsage): Tally {
@@ -146,18 +149,23 @@ export function createReport(options: ReportOptions): ReportFold {
     pairs.set(model, byServed)
   }
 
+  function countUnpriced(usage: LoggedUsage): void {
+    const model = usage.served_model ?? usage.model
+    const told = usage.prompt_tokens !== undefined && usage.completion_tokens !== undefined
+    if (model === undefined || !(told || usage.api === 'embeddings')) {
+      uncounted++
+      return
+    }
+    const known = unpriced.get(model)
+    if (known !== undefined || unpriced.size < PAIR_LIMIT) unpriced.set(model, (known ?? 0) + 1)
+  }
+
   return {
     add(usage) {
       if (!wanted(usage)) return
       const cost = priceOf === undefined ? undefined : costUsd(usage, priceOf, usage.ts_ms)
       const isUnpriced = priceOf !== undefined && cost === undefined && !usage.mock
-      if (isUnpriced) {
-        const model = usage.served_model ?? usage.model
-        const known = model === undefined ? undefined : unpriced.get(model)
-        if (model !== undefined && (known !== undefined || unpriced.size < PAIR_LIMIT)) {
-          unpriced.set(model, (known ?? 0) + 1)
-        }
-      }
+      if (isUnpriced) countUnpriced(usage)
       if (isFailover(usage)) countPair(usage.model ?? '', usage.served_model ?? '')
       tally(rowOf(usage), usage, cost, isUnpriced)
       tally(totals, usage, cost, isUnpriced)
@@ -166,6 +174,7 @@ export function createReport(options: ReportOptions): ReportFold {
       return {
         rows: rows.map((row) => ({ ...finish(row), group: row.group })),
         totals: finish(totals),
+        uncounted,
         unpricedModels: [...unpriced]
           .map(([model, requests]) => ({ model, requests }))
           .toSorted((a, b) => b.requests - a.requests),

@@ -1,0 +1,225 @@
+/** The report in each `--format`: lines of text for stdout, every one of them cleaned or escaped. */
+import { escapeJson } from '../usage/json.ts'
+import type { LogSummary } from '../usage/read.ts'
+import type { GroupKey, UsageReport, UsageRow, UsageTotals } from '../usage/report.ts'
+import { cleanForTerminal } from './clean.ts'
+import { renderTable } from './table.ts'
+import type { TableColumn, TableOptions } from './table.ts'
+import { METRICS, UNKNOWN } from './usage-metrics.ts'
+import type { Metric } from './usage-metrics.ts'
+
+/** How a table is to look. */
+export interface TableLook {
+  readonly by: readonly GroupKey[]
+  readonly wide: boolean
+  readonly exact: boolean
+  readonly noCost: boolean
+  /** Places of the terminal; `undefined` off a terminal: natural width and no bars. */
+  readonly terminalWidth: number | undefined
+  readonly paintFrame: (line: string) => string
+  readonly paintTotal: (line: string) => string
+  readonly paintBar: (bar: string) => string
+}
+
+// A bar of so many places stands for the whole.
+const BAR_WIDTH = 10
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const
+const NAME_KEYS: ReadonlySet<GroupKey> = new Set(['user', 'model', 'served', 'provider'])
+// What a name keeps when there is no room at all.
+const NAME_SHRINKS_TO = 8
+
+/** The table of cli.md §5: rows, a rule, the total. */
+export function renderUsageTable(
+  rows: readonly UsageRow[],
+  report: UsageReport,
+  look: TableLook,
+): string[] {
+  const metrics = chooseMetrics(look)
+  const withBars = look.terminalWidth !== undefined && !look.noCost
+  const columns: TableColumn[] = [
+    ...look.by.map((key): TableColumn => ({
+      header: key.toUpperCase(),
+      align: 'left',
+      ...(NAME_KEYS.has(key) ? { shrinkTo: NAME_SHRINKS_TO } : {}),
+    })),
+    ...metrics.map((metric): TableColumn => ({
+      header: metric.header,
+      align: 'right',
+      ...(metric.dropOrder === undefined ? {} : { dropOrder: metric.dropOrder }),
+    })),
+  ]
+  if (withBars) {
+    columns.push({ header: 'SHARE', align: 'left', dropOrder: 1, paint: look.paintBar })
+  }
+  const cellsOf = (row: Readonly<UsageTotals>): string[] =>
+    metrics.map((metric) => metric.render(row, look.exact))
+  const options: TableOptions = {
+    columns,
+    rows: rows.map((row) => [
+      ...row.group.map((value) => value ?? UNKNOWN),
+      ...cellsOf(row),
+      ...(withBars ? [renderBar(shareOf(row, report.totals))] : []),
+    ]),
+    total: [...look.by.map((_, i) => (i === 0 ? 'TOTAL' : '')), ...cellsOf(report.totals)],
+    rules: true,
+    width: look.terminalWidth,
+    paintFrame: look.paintFrame,
+    paintTotal: look.paintTotal,
+  }
+  return renderTable(options)
+}
+
+function chooseMetrics(look: Pick<TableLook, 'wide' | 'noCost'>): Metric[] {
+  return METRICS.filter(
+    (metric) => (metric.usual || look.wide) && !(look.noCost && metric.name === 'cost_usd'),
+  )
+}
+
+/** Of the cost, or of the tokens where no cost is known. */
+function shareOf(row: Readonly<UsageTotals>, totals: Readonly<UsageTotals>): number {
+  if ((totals.costUsd ?? 0) > 0) return (row.costUsd ?? 0) / (totals.costUsd ?? 1)
+  return totals.totalTokens === 0 ? 0 : row.totalTokens / totals.totalTokens
+}
+
+function renderBar(share: number): string {
+  const eighths = share > 0 ? Math.max(1, Math.round(share * BAR_WIDTH * 8)) : 0
+  return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '')
+}
+
+/** GitHub-flavoured Markdown. */
+export function renderUsageMarkdown(
+  rows: readonly UsageRow[],
+  report: UsageReport,
+  look: TableLook,
+): string[] {
+  const metrics = chooseMetrics(look)
+  const cellsOf = (row: Readonly<UsageTotals>): string[] =>
+    metrics.map((metric) => metric.render(row, look.exact))
+  return [
+    markdownLine([
+      ...look.by.map((key) => key.toUpperCase()),
+      ...metrics.map((metric) => metric.header),
+    ]),
+    `| ${[...look.by.map(() => '---'), ...metrics.map(() => '---:')].join(' | ')} |`,
+    ...rows.map((row) =>
+      markdownLine([...row.group.map((value) => value ?? UNKNOWN), ...cellsOf(row)]),
+    ),
+    markdownLine([...look.by.map((_, i) => (i === 0 ? 'TOTAL' : '')), ...cellsOf(report.totals)]),
+  ]
+}
+
+function markdownLine(cells: readonly string[]): string {
+  const safe = cells.map((cell) => cleanForTerminal(cell).replace(/[\\|`*_<>[\]]/g, '\\$&'))
+  return `| ${safe.join(' | ')} |`
+}
+
+/** One heading line, then one line a row, every figure whole; what is not known is an empty cell. */
+export function renderUsageSeparated(
+  rows: readonly UsageRow[],
+  look: Pick<TableLook, 'by' | 'noCost'>,
+  separator: ',' | '\t',
+): string[] {
+  const metrics = METRICS.filter((metric) => !(look.noCost && metric.name === 'cost_usd'))
+  const lines = [[...look.by, ...metrics.map((metric) => metric.name), 'unpriced_requests']]
+  for (const row of rows) {
+    lines.push([
+      ...row.group.map((value) => quoteCell(value ?? '', separator)),
+      ...metrics.map((metric) => renderFigure(metric.value(row))),
+      String(row.unpriced),
+    ])
+  }
+  return lines.map((cells) => cells.join(separator))
+}
+
+function renderFigure(value: number | undefined): string {
+  // Never 1e-7: spreadsheets read it, `cut` and `awk` scripts do not.
+  return value === undefined ? '' : value.toFixed(9).replace(/\.?0+$/, '')
+}
+
+/** A spreadsheet runs what begins with = + - @: a leading quote mark makes it text (CWE-1236). */
+function quoteCell(text: string, separator: ',' | '\t'): string {
+  const clean = cleanForTerminal(text)
+  const safe = /^[=+\-@]/.test(clean) ? `'${clean}` : clean
+  return separator === ',' && /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
+
+export interface JsonContext {
+  readonly by: readonly GroupKey[]
+  /** RFC 3339; `null` where the log is empty and no start was asked for. */
+  readonly since: string | null
+  readonly until: string
+  readonly tz: string
+  readonly summary: LogSummary
+}
+
+/** The one JSON shape of cli.md §5, for every grouping and for no data. */
+export function renderUsageJson(
+  rows: readonly UsageRow[],
+  report: UsageReport,
+  context: JsonContext,
+): string[] {
+  const { totals } = report
+  const costUsd = totals.requests === 0 ? 0 : totals.costUsd
+  const shape = {
+    schema: 'aiproxy.usage/1',
+    window: { since: context.since, until: context.until, tz: context.tz },
+    by: context.by,
+    rows: rows.map((row) => jsonRow(row, context.by)),
+    totals: {
+      requests: totals.requests,
+      failed: totals.failed,
+      failovers: totals.failovers,
+      tokens: jsonTokens(totals),
+      costUsd: roundUsd(costUsd),
+      costIsMinimum: totals.unpriced > 0,
+      unpricedRequests: totals.unpriced,
+      estimatedRequests: totals.estimated,
+      mockRequests: totals.mocked,
+      latencyMs: jsonLatency(totals),
+    },
+    unpricedModels: report.unpricedModels.map(({ model }) => model),
+    source: {
+      files: context.summary.files,
+      lines: context.summary.lines,
+      skipped: context.summary.skipped,
+    },
+  }
+  return [escapeJson(JSON.stringify(shape, null, 2))]
+}
+
+/** The rows alone, one JSON object a line. */
+export function renderUsageJsonLines(rows: readonly UsageRow[], by: readonly GroupKey[]): string[] {
+  return rows.map((row) => escapeJson(JSON.stringify(jsonRow(row, by))))
+}
+
+function jsonRow(row: UsageRow, by: readonly GroupKey[]): Record<string, unknown> {
+  return {
+    ...Object.fromEntries(by.map((key, i) => [key, row.group[i] ?? null])),
+    requests: row.requests,
+    failed: row.failed,
+    failovers: row.failovers,
+    tokens: jsonTokens(row),
+    costUsd: roundUsd(row.costUsd),
+    unpricedRequests: row.unpriced,
+    latencyMs: jsonLatency(row),
+  }
+}
+
+function jsonTokens(row: Readonly<UsageTotals>): Record<string, number> {
+  return {
+    prompt: row.promptTokens,
+    completion: row.completionTokens,
+    cached: row.cachedTokens,
+    reasoning: row.reasoningTokens,
+    total: row.totalTokens,
+  }
+}
+
+function jsonLatency(row: Readonly<UsageTotals>): Record<string, number | null> {
+  return { p50: row.latencyMs.p50 ?? null, p95: row.latencyMs.p95 ?? null }
+}
+
+/** Nine decimals, a thousandth of the cheapest token: what lies below is binary arithmetic. */
+function roundUsd(usd: number | undefined): number | null {
+  return usd === undefined ? null : Math.round(usd * 1e9) / 1e9
+}
