@@ -10,7 +10,7 @@ import {
   readChatStream,
   readMessagesStream,
 } from '../support/calls.ts'
-import { dig, parseJson } from '../support/json.ts'
+import { dig, digText, parseJson } from '../support/json.ts'
 import { createGate } from '../support/owner.ts'
 import { attemptsOf, runCli, startProxy } from '../support/proxy.ts'
 import {
@@ -298,7 +298,7 @@ test('a stream that dies after its first content', { timeout: 120_000 }, async (
         while (text === '') {
           const frame = await reply.next()
           assert.ok(frame !== undefined, 'the stream is still open')
-          text += String(dig(parseJson(frame.data), 'choices', 0, 'delta', 'content') ?? '')
+          text += digText(parseJson(frame.data), 'choices', 0, 'delta', 'content')
         }
         assert.equal(text, 'Par')
         gate.open()

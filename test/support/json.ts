@@ -12,6 +12,12 @@ export function dig(value: unknown, ...path: ReadonlyArray<string | number>): un
   return here
 }
 
+/** The text at a path; '' where there is none. */
+export function digText(value: unknown, ...path: ReadonlyArray<string | number>): string {
+  const found = dig(value, ...path)
+  return typeof found === 'string' ? found : ''
+}
+
 /** The value as a list; throws where it is none. */
 export function list(value: unknown): unknown[] {
   if (!Array.isArray(value)) throw new TypeError(`not a list: ${JSON.stringify(value)}`)
