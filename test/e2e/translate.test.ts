@@ -588,20 +588,20 @@ test('an Anthropic caller and an OpenAI model', { timeout: 60_000 }, async (t) =
       streams([
         OPENAI_ROLE,
         openaiChunk({ content: 'Checking.' }),
-        call(0, {
+        callChunk(0, {
           id: 'call_A',
           type: 'function',
           function: { name: 'get_weather', arguments: '' },
         }),
-        call(0, { function: { arguments: '{"city":' } }),
+        callChunk(0, { function: { arguments: '{"city":' } }),
         // The second call begins before the first one is whole: nothing may be lost or mixed.
-        call(1, {
+        callChunk(1, {
           id: 'call_B',
           type: 'function',
           function: { name: 'list_units', arguments: '' },
         }),
-        call(1, { function: { arguments: '{"si":true}' } }),
-        call(0, { function: { arguments: '"Oslo"}' } }),
+        callChunk(1, { function: { arguments: '{"si":true}' } }),
+        callChunk(0, { function: { arguments: '"Oslo"}' } }),
         openaiChunk({}, 'tool_calls'),
         OPENAI_USAGE,
         OPENAI_DONE,
@@ -785,7 +785,7 @@ function toolBlock(index: number, id: string, name: string, json: readonly strin
 }
 
 /** One fragment of a streamed Chat tool call. */
-function call(index: number, more: Record<string, unknown>): string {
+function callChunk(index: number, more: Record<string, unknown>): string {
   return openaiChunk({ tool_calls: [{ index, ...more }] })
 }
 

@@ -8,7 +8,7 @@ import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } fro
 import type { AddressInfo, Socket } from 'node:net'
 import { anthropicError, openaiError } from './replies.ts'
 import { parseJson } from './json.ts'
-import { nothing, within } from './owner.ts'
+import { within } from './owner.ts'
 import type { Owner } from './owner.ts'
 
 export interface Received {
@@ -60,6 +60,8 @@ export interface Upstream {
   on(prefix: string, script: Script): void
   /** The first request to this prefix; waits for it. */
   firstRequestTo(prefix: string): Promise<Received>
+  /** The next request, whatever its path. */
+  arrival(): Promise<void>
 }
 
 /** Starts a scripted provider; closed, with all its connections, when `owner` cleans up. */
@@ -96,6 +98,7 @@ export async function createUpstream(owner: Owner, script?: Script): Promise<Ups
     }
     requests.push(request)
     for (const arrived of arrivals) arrived()
+    arrivals.clear()
     const chosen = choose(scripts, request.path)
     const reply = scriptReply(response, over)
     if (chosen === undefined) {
@@ -116,6 +119,10 @@ export async function createUpstream(owner: Owner, script?: Script): Promise<Ups
     if (failures.length > 0) throw new AggregateError(failures, 'a script of the upstream failed')
   })
 
+  const arrival = (): Promise<void> =>
+    new Promise((resolve) => {
+      arrivals.add(resolve)
+    })
   const requestsTo = (prefix: string): Received[] =>
     requests.filter((request) => request.path.startsWith(prefix))
 
@@ -128,22 +135,13 @@ export async function createUpstream(owner: Owner, script?: Script): Promise<Ups
       scripts.set(prefix, next)
     },
     firstRequestTo: async (prefix) => {
-      const found = requestsTo(prefix)[0]
-      if (found !== undefined) return found
-      let arrived = nothing
-      const arrival = new Promise<Received>((resolve) => {
-        arrived = () => {
-          const first = requestsTo(prefix)[0]
-          if (first !== undefined) resolve(first)
-        }
-      })
-      arrivals.add(arrived)
-      try {
-        return await within(arrival, `a request to ${prefix}`)
-      } finally {
-        arrivals.delete(arrived)
+      for (;;) {
+        const found = requestsTo(prefix)[0]
+        if (found !== undefined) return found
+        await within(arrival(), `a request to ${prefix}`)
       }
     },
+    arrival: () => within(arrival(), 'a request'),
   }
 }
 
