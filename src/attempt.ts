@@ -133,8 +133,7 @@ export function startAttempt(
       path: plan.prepared.path,
       headers: plan.prepared.headers,
       body: plan.prepared.body,
-      // A unary reply comes in one piece when all of it is ready.
-      headTimeoutMs: plan.stream ? plan.target.provider.timeouts.firstByteMs : plan.deadlineMs,
+      headTimeoutMs: headTimeoutMs(plan),
       idleTimeoutMs: plan.target.provider.timeouts.idleMs,
       deadlineMs: plan.deadlineMs,
     },
@@ -204,6 +203,15 @@ export function startAttempt(
       finish('gone')
     },
   }
+}
+
+/**
+ * A unary reply comes in one piece when all of it is ready, so its head may take the whole deadline. The
+ * mock has nothing to think about: its silence is always a fault being shown.
+ */
+function headTimeoutMs({ target, stream, deadlineMs }: AttemptPlan): number {
+  const { mock, timeouts } = target.provider
+  return stream || mock ? timeouts.firstByteMs : deadlineMs
 }
 
 /** An attempt that failed before anything was sent. */

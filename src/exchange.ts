@@ -17,7 +17,7 @@ import type { Redact } from './errors/redact.ts'
 import { classifyFault } from './routing/fault.ts'
 import type { Health } from './routing/health.ts'
 import type { Routes, Target } from './routing/targets.ts'
-import type { Upstream } from './upstream/upstream.ts'
+import type { Upstream, UpstreamHeaders } from './upstream/upstream.ts'
 import type { Ledger } from './usage/ledger.ts'
 import type { AttemptRecord, UsageRecord } from './usage/record.ts'
 import { createTrail } from './trail.ts'
@@ -274,17 +274,32 @@ function tryTarget(
         createReplyPipe(inbound, dialect, {
           upstreamStreams,
           stripUsage: prepared.stripUsage,
+          hints: prepared.hints,
           nowSeconds: Math.floor(Date.now() / 1000),
           requestId: trail.id,
         }),
       replyHeaders: (status, headers) => [
         ...trail.commits(status, notes.render()),
+        ...bodyHeaders(inbound.stream, headers),
         ...mapReplyHeaders(headers, dialect.name, inbound.caller.name, Date.now()),
       ],
     },
     rooms.upstream,
     sink,
   )
+}
+
+/** wire-formats G.3: nothing between us and the caller may hold a stream back or compress it. */
+function bodyHeaders(stream: boolean, upstream: UpstreamHeaders): [string, string][] {
+  if (stream) {
+    return [
+      ['content-type', 'text/event-stream; charset=utf-8'],
+      ['cache-control', 'no-cache, no-transform'],
+      ['x-accel-buffering', 'no'],
+    ]
+  }
+  const type = String(upstream['content-type'] ?? '')
+  return [['content-type', type.includes('json') ? type : 'application/json']]
 }
 
 /** A provider's 401 or 403 is about our key, not about the caller's: it must not look like theirs. */
