@@ -15,6 +15,10 @@ import { createUpstream } from './upstream/upstream.ts'
 import { createLedger } from './usage/ledger.ts'
 import type { Ledger } from './usage/ledger.ts'
 
+// `ask` reads the reply of its own call; the command line knows no wire format.
+export { readChatReply, readChatStream } from './dialects/chat-pieces.ts'
+export type { ChatPiece, ChatReader } from './dialects/chat-pieces.ts'
+
 export interface App {
   readonly config: Config
   /** Where the embedded mock listens; `undefined` when nothing is mocked. */

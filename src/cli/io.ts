@@ -4,19 +4,24 @@
  * `io.exitCode`, or throws ProxyError, which main() renders and turns into an exit code.
  */
 import type { ChalkInstance } from 'chalk'
+import type { App, AppOptions, ChatPiece, ChatReader } from '../app.ts'
 import type { Config } from '../config/config.ts'
+import type { UsageRecord } from '../usage/record.ts'
 
 export interface OutputStream {
+  /** False when the reader is behind; `drain` follows. */
   write(text: string): boolean
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
+  once?(event: 'drain', listener: () => void): unknown
 }
 
 export interface CommandIo {
   readonly stdout: OutputStream
   readonly stderr: OutputStream
   readonly stdin: NodeJS.ReadStream
-  readonly env: Readonly<Record<string, string | undefined>>
+  /** The process's own variables; before a command acts, those of `.env` that were not set are added. */
+  env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly home: string
   /** Wall clock, milliseconds since the epoch. */
@@ -47,3 +52,83 @@ export interface ConfigOverrides {
   /** Every provider answered by the embedded mock (`serve --mock`). */
   readonly mock?: boolean | undefined
 }
+
+/** The parts of app.ts that a command uses; loaded only by the commands that send something. */
+export interface AppModule {
+  createApp(config: Config, options?: AppOptions): Promise<App>
+  readChatStream(): ChatReader
+  readChatReply(body: string): ChatPiece[]
+}
+
+/** US dollars of one finished request; `undefined` where no price is known. */
+export type CostOf = (record: UsageRecord) => number | undefined
+
+/** What one user did since local midnight. */
+export interface TodayUse {
+  readonly requests: number
+  /** `undefined` where some request has no known price. */
+  readonly costUsd: number | undefined
+}
+
+export type StopSignal = 'SIGINT' | 'SIGTERM'
+
+/** Everything that reaches outside the program; main() makes the real one, a test hands in another. */
+export interface World {
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
+  /** A function, because only touching it opens the descriptor. */
+  readonly openStdin: () => NodeJS.ReadStream
+  /** stdin is a pipe, a socket or a file: something with an end. */
+  readonly stdinIsPiped: boolean
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly home: string
+  readonly now: () => number
+  /** Milliseconds since the program started, never going back. */
+  readonly monotonic: () => number
+  /** Runs `action` once after `ms`; the returned function cancels it. Never keeps the program alive. */
+  readonly after: (ms: number, action: () => void) => () => void
+  /** Takes over ^C and SIGTERM until the returned function is called. */
+  readonly onSignal: (listener: (signal: StopSignal) => void) => () => void
+  /** Takes over the end of whoever reads stdout; without a listener the program ends with 0. */
+  readonly onStdoutGone: (listener: () => void) => () => void
+  /** Ends the program at once. */
+  readonly exit: (code: number) => void
+  /** The exit code of an orderly end. */
+  readonly setExitCode: (code: number) => void
+  readonly newRequestId: () => string
+  readonly version: () => string
+  /** `GET` on loopback with a short limit; `undefined` where nothing answers in HTTP. */
+  readonly probe: (url: string) => Promise<ProbeReply | undefined>
+  readonly readEnvFile: (options: {
+    /** `undefined`: `./.env` where there is one. `false`: none. */
+    readonly envFile: string | false | undefined
+    readonly env: Readonly<Record<string, string | undefined>>
+    readonly cwd: string
+    readonly home: string
+  }) => Promise<Readonly<Record<string, string | undefined>>>
+  readonly loadConfig: (options: {
+    readonly flag: string | undefined
+    readonly env: Readonly<Record<string, string | undefined>>
+    readonly cwd: string
+    readonly home: string
+    readonly overrides?: ConfigOverrides | undefined
+  }) => Promise<Config>
+  readonly loadApp: () => Promise<AppModule>
+  /** Prices, where they are wired; without it no cost is shown. */
+  readonly loadCosts?: ((config: Config) => Promise<CostOf>) | undefined
+  /** Today's use by user, where it is wired; without it the column is not shown. */
+  readonly readToday?:
+    | ((config: Config, now: number) => Promise<ReadonlyMap<string, TodayUse>>)
+    | undefined
+}
+
+export interface ProbeReply {
+  readonly status: number
+  readonly headers: ReadonlyMap<string, string>
+  readonly body: string
+}
+
+/** A command's io with the rest of the world beside it, for the commands that run things. */
+export interface ProgramIo
+  extends CommandIo, Omit<World, keyof CommandIo | 'setExitCode' | 'readEnvFile' | 'openStdin'> {}

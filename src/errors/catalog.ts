@@ -96,6 +96,8 @@ export const ERRORS = {
   shutting_down: { status: 503, kind: 'overloaded', hint: undefined },
   internal: { status: 500, kind: 'server', hint: undefined },
   // The command line
+  /** Known on this machine, but not this user's: only the operator is told that it exists. */
+  not_allowed: { status: 403, kind: 'permission', hint: undefined },
   usage_wrong: { status: 400, kind: 'invalid-request', hint: undefined },
   config_missing: { status: 500, kind: 'server', hint: undefined },
   config_invalid: { status: 500, kind: 'server', hint: undefined },

@@ -1,0 +1,124 @@
+/**
+ * `aiproxy ask`: one prompt through the very path a proxied request takes: the same call, the same
+ * exchange, in this process. parse → call → render.
+ */
+import { Command } from 'commander'
+import type { Config, User } from '../config/config.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
+import { parseAskFlags } from './ask-options.ts'
+import type { AskFlags, AskOptions } from './ask-options.ts'
+import { isPromptMissing, readPrompt } from './ask-prompt.ts'
+import { sendQuestion } from './ask-send.ts'
+import { EXIT } from './exit-codes.ts'
+import { explain } from './explain.ts'
+import type { ProgramIo } from './io.ts'
+import { cleanForTerminal } from './table.ts'
+import { requireUser } from './who.ts'
+
+const EXAMPLES = `
+Examples
+  aiproxy ask --user user-a --model gpt-5 "Hello"
+  git diff | aiproxy ask "Review this"
+  aiproxy ask -f photo.png "What is this?"
+  aiproxy ask -x "A shell script that ..." > script.sh
+  aiproxy ask --explain -m gpt-5
+`
+
+const SHORT_HELP = `Usage: aiproxy ask [options] [prompt…]
+${EXAMPLES}
+All options: aiproxy ask --help
+`
+
+/** The `ask` command. */
+export function createAskCommand(io: ProgramIo): Command {
+  return new Command('ask')
+    .summary('one prompt to one model')
+    .description('Sends one prompt to one model; the answer streams to stdout.')
+    .argument('[prompt...]', 'words of the prompt; what is piped in goes before them')
+    .option('-u, --user <name>', 'default: $AIPROXY_USER, default_user, or the only user')
+    .option('-m, --model <id>', "default: the user's first model")
+    .option('-s, --system <text>', 'system prompt')
+    .option('-f, --file <path>', 'attach: text, PNG, JPEG, GIF, WebP, PDF; repeatable', collect, [])
+    .option('-t, --temperature <n>', 'temperature; 0 is 0')
+    .option('--max-tokens <n>', 'limit of output tokens')
+    .option('-o, --option <k=v>', 'any field of the request, JSON or text; repeatable', collect, [])
+    .option('--no-stream', 'ask for the answer in one piece')
+    .option('-x, --extract', 'only the first fenced block')
+    .option('--no-failover', 'only the model asked for')
+    .option('--timeout <dur>', 'deadline of all attempts together, such as 30s')
+    .option('--explain', 'the path this would take; sends nothing')
+    .option('--no-stdin', 'do not read stdin')
+    .option('--no-log', 'no line in the usage log')
+    .option('--jsonl', 'one JSON object a line, as it comes')
+    .addHelpText('after', EXAMPLES)
+    .action(async (words: string[], flags: AskFlags) => {
+      await ask(io, words, parseAskFlags(flags, io.flags.json === true))
+    })
+}
+
+function collect(value: string, list: readonly string[]): readonly string[] {
+  return [...list, value]
+}
+
+async function ask(io: ProgramIo, words: readonly string[], options: AskOptions): Promise<void> {
+  const source = { words, files: options.files, readStdin: options.readStdin }
+  if (!options.explain && isPromptMissing({ ...source, limitBytes: 0 }, io)) {
+    if (options.format !== 'text') throw new ProxyError('usage_wrong', 'no prompt')
+    io.stderr.write(SHORT_HELP)
+    io.exitCode = EXIT.misused
+    return
+  }
+  const config = await io.loadConfig()
+  if (io.flags.verbose > 0) {
+    for (const warning of config.warnings)
+      io.stderr.write(`warning: ${cleanForTerminal(warning)}\n`)
+  }
+  const { user, userFrom } = chooseUser(io, config, options.user)
+  const { model, modelFrom } = chooseModel(user, options.model)
+  if (options.explain) {
+    explain(io, config, { ...options, user, userFrom, model, modelFrom })
+    return
+  }
+  const content = await readPrompt({ ...source, limitBytes: config.bodyLimitBytes }, io)
+  await sendQuestion(io, config, { user, model, content, options })
+}
+
+// ── who asks, and whom ──────────────────────────────────────────────────────────────────────────
+
+function chooseUser(
+  io: ProgramIo,
+  config: Config,
+  flag: string | undefined,
+): { user: User; userFrom: string } {
+  if (flag !== undefined) return { user: requireUser(config, flag), userFrom: '--user' }
+  const fromEnv = io.env['AIPROXY_USER']
+  if (fromEnv !== undefined && fromEnv !== '') {
+    return { user: requireUser(config, fromEnv), userFrom: '$AIPROXY_USER' }
+  }
+  if (config.defaultUser !== undefined) {
+    return { user: requireUser(config, config.defaultUser), userFrom: 'default_user' }
+  }
+  const [first, ...others] = config.users.values()
+  if (first !== undefined && others.length === 0) return { user: first, userFrom: 'the only user' }
+  // The starter users are examples: whoever has no config yet should not have to choose one.
+  if (first !== undefined && config.source.kind === 'starter') {
+    return { user: first, userFrom: 'the first starter user' }
+  }
+  const names = [...config.users.keys()]
+  throw new ProxyError(
+    'usage_wrong',
+    `which user? none was named and there are several\n  users: ${names.join(', ')}`,
+    { hint: `aiproxy ask --user ${names[0] ?? 'NAME'} …` },
+  )
+}
+
+function chooseModel(user: User, flag: string | undefined): { model: string; modelFrom: string } {
+  if (flag !== undefined) return { model: flag, modelFrom: '--model' }
+  const [first] = user.models
+  if (first === undefined) {
+    throw new ProxyError('not_allowed', `${user.name} may not use any model`, {
+      hint: `aiproxy users allow ${user.name} <model>`,
+    })
+  }
+  return { model: first.name, modelFrom: `the first of ${user.name}` }
+}

@@ -1,0 +1,239 @@
+/** `aiproxy serve`: opens the port, tells what happens, and ends in order. parse → run → render. */
+import { Command, Option } from 'commander'
+import type { App } from '../app.ts'
+import type { Config } from '../config/config.ts'
+import { parseHost, parsePort } from '../config/values.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
+import { describeMock, renderReadiness, usedProviders } from './banner.ts'
+import { EXIT } from './exit-codes.ts'
+import type { ConfigOverrides, ProbeReply, ProgramIo, StopSignal } from './io.ts'
+import { createServeReport } from './serve-report.ts'
+import type { LogFormat, ServeReport } from './serve-report.ts'
+import { cleanForTerminal } from './table.ts'
+import { readinessOf } from './who.ts'
+import { countOf, jsonLine, quoteForShell, renderSource } from './words.ts'
+
+interface ServeFlags {
+  readonly port?: string
+  readonly host?: string
+  readonly log?: string
+  readonly logFormat: LogFormat
+  readonly mock?: boolean
+  readonly check?: boolean
+}
+
+// Requests in flight get this long, like under a supervisor that sends SIGKILL after 30 s.
+const DRAIN_MS = 25_000
+// The second signal still lets aborted requests be logged, if they are quick about it.
+const HURRY_MS = 500
+
+const EXAMPLES = `
+Examples
+  aiproxy serve
+  aiproxy serve --check -c aiproxy.yaml
+  aiproxy serve --mock --port 0
+`
+
+/** The `serve` command. */
+export function createServeCommand(io: ProgramIo): Command {
+  return new Command('serve')
+    .summary('run the proxy')
+    .description('Runs the proxy until ^C or SIGTERM; one line for each finished request.')
+    .option('-p, --port <port>', 'default 4242; 0 takes a free one and prints it')
+    .option('--host <host>', 'address to listen on, default 127.0.0.1')
+    .option('--log <file>', 'usage log; - is stdout')
+    .addOption(
+      new Option('--log-format <format>', 'request lines: auto is pretty on a terminal, else JSON')
+        .choices(['auto', 'pretty', 'json'])
+        .default('auto'),
+    )
+    .option('--mock', 'every provider answered by the embedded mock')
+    .option('--check', 'check the config, print a summary, and exit')
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: ServeFlags) => {
+      await serve(io, flags)
+    })
+}
+
+async function serve(io: ProgramIo, flags: ServeFlags): Promise<void> {
+  const config = await io.loadConfig(parseOverrides(flags))
+  for (const warning of config.warnings) {
+    io.stderr.write(`${io.paintErr.yellow('warning:')} ${cleanForTerminal(warning)}\n`)
+  }
+  if (flags.check === true) {
+    printSummary(io, config, flags.mock === true)
+    return
+  }
+  const report = createServeReport(io, {
+    config,
+    format: io.flags.json === true ? 'json' : flags.logFormat,
+    mockFlag: flags.mock === true,
+    costOf: await io.loadCosts?.(config),
+  })
+  const module = await io.loadApp()
+  const app = await module.createApp(config, report.options)
+  let at: { readonly host: string; readonly port: number }
+  try {
+    at = await app.listen()
+  } catch (thrown) {
+    await app.close(0)
+    throw await explainListenFailure(thrown, config, io)
+  }
+  const stopped = untilStopped(io, app, report)
+  report.listening(at)
+  await stopped
+}
+
+function parseOverrides({ port, host, log, mock }: ServeFlags): ConfigOverrides {
+  return {
+    port: port === undefined ? undefined : valueOf('--port', parsePort(port)),
+    host: host === undefined ? undefined : valueOf('--host', parseHost(host)),
+    log,
+    mock,
+  }
+}
+
+function valueOf<T>(flag: string, parsed: { readonly value: T } | { readonly wrong: string }): T {
+  if ('wrong' in parsed) throw new ProxyError('usage_wrong', `${flag} ${parsed.wrong}`)
+  return parsed.value
+}
+
+// ── the end ─────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Resolves when the proxy has stopped. The first signal drains; the second ends at once. Exit 0 where
+ * every request had its end, the signal's code where some were cut. A reader of stdout that leaves ends
+ * the run like a signal: nobody is watching any more.
+ */
+function untilStopped(io: ProgramIo, app: App, report: ServeReport): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let stopping = false
+    const stop = (why: StopSignal | 'reader'): void => {
+      if (stopping) {
+        if (why !== 'reader') hurry(why)
+        return
+      }
+      stopping = true
+      drain(why).then(resolve, reject)
+    }
+    const letGoOfSignals = io.onSignal(stop)
+    const letGoOfStdout = io.onStdoutGone(() => {
+      stop('reader')
+    })
+
+    async function drain(why: StopSignal | 'reader'): Promise<void> {
+      const startedMs = io.monotonic()
+      report.draining(app.inFlight)
+      await app.close(DRAIN_MS)
+      const cut = io.monotonic() - startedMs >= DRAIN_MS
+      report.stopped()
+      io.exitCode = cut ? exitAfter(why) : EXIT.done
+      letGoOfSignals()
+      letGoOfStdout()
+    }
+
+    function hurry(signal: StopSignal): void {
+      const leave = (): void => {
+        io.exit(exitAfter(signal))
+      }
+      io.after(HURRY_MS, leave)
+      app.close(0).then(leave, leave)
+    }
+  })
+}
+
+function exitAfter(why: StopSignal | 'reader'): number {
+  if (why === 'reader') return EXIT.done
+  return why === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+}
+
+// ── a port that cannot be had ───────────────────────────────────────────────────────────────────
+
+async function explainListenFailure(
+  thrown: unknown,
+  config: Config,
+  io: ProgramIo,
+): Promise<unknown> {
+  const { host, port } = config.listen
+  const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  if (thrown instanceof ProxyError && thrown.code === 'port_in_use') {
+    const shared = io.flags.config === undefined ? '' : ` -c ${quoteForShell(io.flags.config)}`
+    const holder = await nameHolder(host, port, io)
+    return new ProxyError('port_in_use', `port ${port} is taken on ${host}: ${holder}`, {
+      cause: thrown,
+      hint: `aiproxy serve${shared} --port ${port < 65_535 ? port + 1 : 0}`,
+    })
+  }
+  switch (codeOf(thrown)) {
+    case 'EACCES':
+      return new ProxyError('port_in_use', `may not listen on ${place}: permission denied`, {
+        cause: thrown,
+        hint: 'aiproxy serve --port 4242',
+      })
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new ProxyError('config_invalid', `${host} is no address of this machine`, {
+        cause: thrown,
+        hint: 'aiproxy serve --host 127.0.0.1',
+      })
+    default:
+      return thrown
+  }
+}
+
+function codeOf(thrown: unknown): unknown {
+  return thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
+}
+
+async function nameHolder(host: string, port: number, io: ProgramIo): Promise<string> {
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}/healthz`
+  const reply = await io.probe(url)
+  if (reply === undefined) return 'another program listens there'
+  return isAiproxy(reply) ? 'an aiproxy already answers there' : 'another web server answers there'
+}
+
+function isAiproxy({ headers, body }: ProbeReply): boolean {
+  return (
+    [...headers.keys()].some((name) => name.startsWith('x-aiproxy-')) || body.includes('aiproxy')
+  )
+}
+
+// ── --check ─────────────────────────────────────────────────────────────────────────────────────
+
+function printSummary(io: ProgramIo, config: Config, mockFlag: boolean): void {
+  const providers = usedProviders(config)
+  if (io.flags.json === true) {
+    io.stdout.write(
+      `${jsonLine({
+        schema: 'aiproxy.check/1',
+        ok: true,
+        config: config.source.kind === 'file' ? config.source.path : null,
+        users: [...config.users.keys()],
+        models: [...config.models.keys()],
+        providers: providers.map((provider) => ({
+          name: provider.name,
+          dialect: provider.dialect,
+          ready: readinessOf(provider) !== 'no-key',
+          mock: provider.mock,
+          keySource: provider.credential.kind === 'none' ? null : provider.credential.source,
+        })),
+        warnings: config.warnings,
+      })}\n`,
+    )
+    return
+  }
+  const mocked = describeMock(config, mockFlag)
+  const counts = [
+    countOf(config.users.size, 'user'),
+    countOf(config.models.size, 'model'),
+    countOf(providers.length, 'provider'),
+  ]
+  const lines = [
+    `${io.paintOut.green('ok')}  ${renderSource(config.source, io)}   ${counts.join(' · ')}`,
+    ...providers.map((provider) => `    ${renderReadiness(provider, io.paintOut)}`),
+    ...(mocked === undefined ? [] : [`    ${io.paintOut.yellow(mocked)}`]),
+  ]
+  io.stdout.write(`${lines.join('\n')}\n`)
+}

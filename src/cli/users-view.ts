@@ -1,0 +1,208 @@
+/** The users as a table, as one user's page, and as JSON. Pure. */
+import type { ChalkInstance } from 'chalk'
+import type { Config, User, UserModel } from '../config/config.ts'
+import { renderReadiness } from './banner.ts'
+import { cutMiddle, displayWidth, padEnd } from './fit.ts'
+import type { TodayUse } from './io.ts'
+import { cleanForTerminal } from './table.ts'
+import { listTargets } from './who.ts'
+import { countOf, renderCost, renderLimits } from './words.ts'
+
+const NONE = '–'
+const GAP = '  '
+
+interface TablePlan {
+  /** Without it there is no TODAY column: no number is better than a wrong one. */
+  readonly today: ReadonlyMap<string, TodayUse> | undefined
+  /** Of the terminal; `undefined` off one: natural width. */
+  readonly columns: number | undefined
+  readonly paint: ChalkInstance
+}
+
+/** One row a user. On a terminal long lists end in `+3` so that a row stays one line. */
+export function renderUserTable(config: Config, plan: TablePlan): string {
+  const users = [...config.users.values()]
+  const { today, columns, paint } = plan
+  const heads = ['USER', 'MODELS', 'KEY', 'FAILOVER', 'LIMITS']
+  if (today !== undefined) heads.push('TODAY')
+  const lists = users.map((user) => ({
+    models: modelsOf(user, config),
+    chains: chainsOf(user, config),
+  }))
+  const fixed = users.map((user) => ({
+    user: cleanForTerminal(user.name),
+    key: renderKeys(user),
+    limits: renderLimits(user.limits) || NONE,
+    today: renderToday(today?.get(user.name) ?? { requests: 0, costUsd: 0 }),
+  }))
+
+  let widths = [Infinity, Infinity]
+  if (columns !== undefined) {
+    const others = [
+      widest(
+        'USER',
+        fixed.map((row) => row.user),
+      ),
+      widest(
+        'KEY',
+        fixed.map((row) => row.key),
+      ),
+      widest(
+        'LIMITS',
+        fixed.map((row) => row.limits),
+      ),
+      ...(today === undefined
+        ? []
+        : [
+            widest(
+              'TODAY',
+              fixed.map((row) => row.today),
+            ),
+          ]),
+    ]
+    const room = columns - sum(others) - GAP.length * (heads.length - 1)
+    widths = share(
+      room,
+      widest(
+        'MODELS',
+        lists.map(({ models }) => models.join(' ')),
+      ),
+      widest(
+        'FAILOVER',
+        lists.map(({ chains }) => chains.join(', ')),
+      ),
+    )
+  }
+  const [modelColumns = Infinity, chainColumns = Infinity] = widths
+  const rows = fixed.map((row, index) => [
+    row.user,
+    fitList(lists[index]?.models ?? [], ' ', modelColumns),
+    row.key,
+    fitList(lists[index]?.chains ?? [], ', ', chainColumns) || NONE,
+    row.limits,
+    ...(today === undefined ? [] : [row.today]),
+  ])
+  const columnWidths = heads.map((head, column) =>
+    widest(
+      head,
+      rows.map((row) => row[column] ?? ''),
+    ),
+  )
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => padEnd(cell, columnWidths[column] ?? 0))
+      .join(GAP)
+      .trimEnd()
+  return [paint.bold(line(heads)), ...rows.map(line)].map((text) => `${text}\n`).join('')
+}
+
+/** Everything about one user; models with their chain and each target's readiness. */
+export function renderUserPage(
+  config: Config,
+  user: User,
+  today: TodayUse | undefined,
+  paint: ChalkInstance,
+): string {
+  const { yellow } = paint
+  const lines = [
+    paint.bold(cleanForTerminal(user.name)),
+    `  key      ${renderKeys(user)}`,
+    `  limits   ${renderLimits(user.limits) || 'none'}`,
+    ...(today === undefined
+      ? []
+      : [`  today    ${countOf(today.requests, 'request')}, ${renderToday(today)}`]),
+    '  models',
+  ]
+  const widthOf = Math.max(0, ...user.models.map((entry) => displayWidth(renderChain(entry))))
+  for (const entry of user.models) {
+    const marks = listTargets(config, user, entry.name).map(({ provider }) =>
+      renderReadiness(provider, paint),
+    )
+    lines.push(`    ${padEnd(renderChain(entry), widthOf)}  ${[...new Set(marks)].join('   ')}`)
+  }
+  if (user.models.length === 0) lines.push(yellow('    none: every request is refused'))
+  return `${lines.join('\n')}\n`
+}
+
+/** The user as JSON; digests of keys stay in the file. */
+export function describeUser(user: User, today: TodayUse | undefined): object {
+  return {
+    user: user.name,
+    models: user.models,
+    keys: user.keys.length,
+    limits: user.limits,
+    ...(today === undefined
+      ? {}
+      : { today: { requests: today.requests, costUsd: today.costUsd ?? null } }),
+  }
+}
+
+function modelsOf(user: User, config: Config): string[] {
+  const [own, made] = splitOffMock(user, config)
+  return [...own, ...made.slice(0, 1)]
+    .map(({ name }) => cleanForTerminal(name))
+    .concat(made.length > 1 ? [`(+${made.length - 1} mock)`] : [])
+}
+
+function chainsOf(user: User, config: Config): string[] {
+  const [own, made] = splitOffMock(user, config)
+  const mocked = made.filter(hasChain).length
+  return own
+    .filter(hasChain)
+    .map(renderChain)
+    .concat(mocked > 0 ? [`(+${mocked} mock)`] : [])
+}
+
+function hasChain({ failover }: UserModel): boolean {
+  return failover.length > 0
+}
+
+/** The starter users have every model of the provider `mock`: a crowd that would hide the others. */
+function splitOffMock(user: User, config: Config): [own: UserModel[], made: UserModel[]] {
+  const isMade = ({ name }: UserModel): boolean => config.models.get(name)?.provider === 'mock'
+  return [user.models.filter((entry) => !isMade(entry)), user.models.filter(isMade)]
+}
+
+function renderChain({ name, failover }: UserModel): string {
+  return cleanForTerminal([name, ...failover].join(' → '))
+}
+
+// The file keeps digests only, so the end of a key cannot be shown.
+function renderKeys(user: User): string {
+  return user.keys.length === 0 ? 'name only' : countOf(user.keys.length, 'key')
+}
+
+/** Unknown prices are a dash, never $0.00. */
+function renderToday({ requests, costUsd }: TodayUse): string {
+  if (requests === 0) return NONE
+  return costUsd === undefined ? countOf(requests, 'request') : renderCost(costUsd)
+}
+
+/** As many items as fit; the rest as `+3`. One item that is too long is cut in the middle. */
+function fitList(items: readonly string[], separator: string, columns: number): string {
+  const whole = items.join(separator)
+  if (displayWidth(whole) <= columns) return whole
+  for (let shown = items.length - 1; shown > 0; shown--) {
+    const text = `${items.slice(0, shown).join(separator)} +${items.length - shown}`
+    if (displayWidth(text) <= columns) return text
+  }
+  const rest = items.length > 1 ? ` +${items.length - 1}` : ''
+  return cutMiddle(items[0] ?? '', Math.max(1, columns - rest.length)) + rest
+}
+
+/** Two columns in `room`: each what it needs where that fits, else half of it or what the other leaves. */
+function share(room: number, first: number, second: number): [number, number] {
+  const half = Math.floor(room / 2)
+  if (first + second <= room) return [first, second]
+  if (first <= half) return [first, Math.max(8, room - first)]
+  if (second <= room - half) return [Math.max(8, room - second), second]
+  return [Math.max(8, half), Math.max(8, room - half)]
+}
+
+function widest(head: string, cells: readonly string[]): number {
+  return Math.max(displayWidth(head), ...cells.map(displayWidth))
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0)
+}

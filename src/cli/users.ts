@@ -1,0 +1,166 @@
+/**
+ * `aiproxy users`: who may use what, read from the config. `list` (the default), `show`, and `can`, which
+ * answers with its exit code.
+ */
+import { Command } from 'commander'
+import type { Config, User } from '../config/config.ts'
+import { nearest } from '../config/nearest.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
+import { EXIT } from './exit-codes.ts'
+import type { ProgramIo, TodayUse } from './io.ts'
+import { cleanForTerminal } from './table.ts'
+import { describeUser, renderUserPage, renderUserTable } from './users-view.ts'
+import { listTargets, readinessOf, requireModel, requireUser } from './who.ts'
+import { jsonLine } from './words.ts'
+
+const EXAMPLES = `
+Examples
+  aiproxy users
+  aiproxy users show user-a
+  aiproxy users can user-b gpt-5 && echo yes
+`
+
+/** The `users` command with its subcommands. */
+export function createUsersCommand(io: ProgramIo): Command {
+  const command = new Command('users')
+    .summary('the users and their models')
+    .description('Who may use which model, with which backup and limits.')
+    .addHelpText('after', EXAMPLES)
+
+  command
+    .command('list', { isDefault: true })
+    .description('all users (this is the default)')
+    .argument('[word]')
+    .allowExcessArguments()
+    .action(async (word: string | undefined) => {
+      if (word !== undefined) throw notACommand(word, await io.loadConfig(), command)
+      await list(io)
+    })
+  command
+    .command('show')
+    .description("one user's models, chains, limits and keys")
+    .argument('<user>')
+    .action(async (name: string) => {
+      await show(io, name)
+    })
+  command
+    .command('can')
+    .description('may this user use this model? exit 0 or 4')
+    .argument('<user>')
+    .argument('<model>')
+    .action(async (name: string, model: string) => {
+      await can(io, name, model)
+    })
+  return command
+}
+
+async function list(io: ProgramIo): Promise<void> {
+  const config = await io.loadConfig()
+  const today = await io.readToday?.(config, io.now())
+  const users = [...config.users.values()]
+  if (io.flags.json === true) {
+    io.stdout.write(
+      `${jsonLine({
+        schema: 'aiproxy.users/1',
+        config: pathOf(config),
+        users: users.map((user) => describeUser(user, todayOf(today, user))),
+      })}\n`,
+    )
+    return
+  }
+  if (users.length === 0) io.stderr.write('no users yet\n')
+  else
+    io.stdout.write(
+      renderUserTable(config, { today, columns: io.stdout.columns, paint: io.paintOut }),
+    )
+  if (config.source.kind === 'starter' && io.flags.quiet !== true) {
+    io.stderr.write(io.paintErr.dim(STARTER_NOTE))
+  }
+}
+
+// A whole file that loads as it stands: no command writes one yet.
+const STARTER_NOTE = `
+no config file: these are the starter users. To have your own, write ./aiproxy.yaml:
+
+  models:
+    gpt-5: { provider: openai }
+    claude-sonnet-4-20250514: { provider: anthropic }
+  users:
+    me:
+      models:
+        - { name: gpt-5, failover: claude-sonnet-4-20250514 }
+
+then: aiproxy serve --check
+`
+
+async function show(io: ProgramIo, name: string): Promise<void> {
+  const config = await io.loadConfig()
+  const user = requireUser(config, name)
+  const today = todayOf(await io.readToday?.(config, io.now()), user)
+  io.stdout.write(
+    io.flags.json === true
+      ? `${jsonLine({ schema: 'aiproxy.user/1', config: pathOf(config), ...describeUser(user, today) })}\n`
+      : renderUserPage(config, user, today, io.paintOut),
+  )
+}
+
+async function can(io: ProgramIo, name: string, model: string): Promise<void> {
+  const config = await io.loadConfig()
+  const user = requireUser(config, name)
+  requireModel(config, model, user)
+  const targets = listTargets(config, user, model)
+  const allowed = targets.length > 0
+  if (!allowed) io.exitCode = EXIT.forbidden
+  const chain = targets.map((target) => target.model.name)
+  if (io.flags.json === true) {
+    io.stdout.write(
+      `${jsonLine({
+        schema: 'aiproxy.can/1',
+        user: user.name,
+        model,
+        allowed,
+        chain: targets.map(({ model: { name: target }, provider }) => ({
+          model: target,
+          provider: provider.name,
+          ready: readinessOf(provider) !== 'no-key',
+          mock: provider.mock,
+        })),
+      })}\n`,
+    )
+    return
+  }
+  const { green, red } = io.paintOut
+  const line = allowed
+    ? `${green('yes')}  ${cleanForTerminal(chain.join(' → '))}`
+    : `${red('no')}   ${cleanForTerminal(`allowed: ${user.models.map((entry) => entry.name).join(', ')}`)}`
+  io.stdout.write(`${line}\n`)
+}
+
+/** `aiproxy users user-a` or `aiproxy users shwo`: what was probably meant. */
+function notACommand(word: string, config: Config, command: Command): ProxyError {
+  if (config.users.has(word)) {
+    return new ProxyError('usage_wrong', `'${word}' is a user, not a command of aiproxy users`, {
+      hint: `aiproxy users show ${word}`,
+    })
+  }
+  const names = command.commands.map((child) => child.name())
+  const near = nearest(word, names)
+  return new ProxyError(
+    'usage_wrong',
+    near === undefined
+      ? `unknown command '${word}'; there is: ${names.join(', ')}`
+      : `unknown command '${word}'; did you mean ${near}?`,
+    { hint: near === undefined ? 'aiproxy users --help' : `aiproxy users ${near}` },
+  )
+}
+
+function pathOf(config: Config): string | null {
+  return config.source.kind === 'file' ? config.source.path : null
+}
+
+function todayOf(
+  today: ReadonlyMap<string, TodayUse> | undefined,
+  user: User,
+): TodayUse | undefined {
+  return today === undefined ? undefined : (today.get(user.name) ?? { requests: 0, costUsd: 0 })
+}

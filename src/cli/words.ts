@@ -1,0 +1,118 @@
+/**
+ * Values as a person reads them: durations, money, counts, paths, shell words. Units stand in the
+ * names. JSON for machines too, because it needs the same care with control characters.
+ */
+import { isAbsolute, relative, sep } from 'node:path'
+import type { Config, Credential, Limits } from '../config/config.ts'
+import { cleanForTerminal } from './table.ts'
+
+/** `2ms`, `0.4s`, `59.9s`, `1m40s`, `2h03m`: never more than five columns below ten hours. */
+export function renderDuration(ms: number): string {
+  if (ms < 99.5) return `${Math.max(0, Math.round(ms))}ms`
+  // Rounded before the unit is chosen, or 59.96 s would read 60.0s.
+  const tenths = Math.round(ms / 100)
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)}s`
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${two(seconds % 60)}s`
+  const minutes = Math.round(seconds / 60)
+  return `${Math.floor(minutes / 60)}h${two(minutes % 60)}m`
+}
+
+/** `$0.0032` below a dollar, `$2.64` from there on; a price too small to show is `<$0.0001`. */
+export function renderCost(usd: number): string {
+  if (usd > 0 && usd < 0.00005) return '<$0.0001'
+  if (usd === 0) return '$0'
+  return usd < 0.99995 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`
+}
+
+/** `812`, `9.8K`, `1.2M`, `3.4B`: at most six characters. */
+export function renderCount(count: number): string {
+  if (count < 10_000) return String(count)
+  if (count < 999_950) return `${(count / 1e3).toFixed(1)}K`
+  if (count < 999_950_000) return `${(count / 1e6).toFixed(1)}M`
+  return `${(count / 1e9).toFixed(1)}B`
+}
+
+/** `1 request`, `2 requests`. */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** Clock time in the local zone, `15:12:03`. */
+export function renderClock(epochMs: number): string {
+  const time = new Date(epochMs)
+  return [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')
+}
+
+/** A path as short as it can be typed: `./x` below the working directory, `~/x` below home. */
+export function renderPath(path: string, place: { cwd: string; home: string }): string {
+  if (!isAbsolute(path)) return cleanForTerminal(path)
+  const fromHere = relative(place.cwd, path)
+  if (fromHere !== '' && !fromHere.startsWith('..') && !isAbsolute(fromHere)) {
+    return cleanForTerminal(`.${sep}${fromHere}`)
+  }
+  const fromHome = relative(place.home, path)
+  if (fromHome !== '' && !fromHome.startsWith('..') && !isAbsolute(fromHome)) {
+    return cleanForTerminal(`~${sep}${fromHome}`)
+  }
+  return cleanForTerminal(path)
+}
+
+/** One word of a command line, quoted where a shell would read it otherwise. */
+export function quoteForShell(word: string): string {
+  const clean = cleanForTerminal(word)
+  if (/^[\w@%+=:,./-]+$/.test(clean)) return clean
+  if (!/["$`\\!]/.test(clean)) return `"${clean}"`
+  return `'${clean.replaceAll("'", String.raw`'\''`)}'`
+}
+
+/** Where a provider's key comes from: `OPENAI_API_KEY`, `config file`, `no key needed`. Never the key. */
+export function renderKeySource(credential: Credential): string {
+  return credential.kind === 'none' ? 'no key needed' : keySource(credential)
+}
+
+/** `env OPENAI_API_KEY` without its first word. */
+export function keySource(credential: Exclude<Credential, { kind: 'none' }>): string {
+  return cleanForTerminal(credential.source.replace(/^env /, ''))
+}
+
+/** `200k tok/day, 60 req/minute`, or '' where nothing is limited. */
+export function renderLimits(limits: Limits): string {
+  return [
+    ...limits.requests.map(({ amount, window }) => `${shortAmount(amount)} req/${window}`),
+    ...limits.tokens.map(({ amount, window }) => `${shortAmount(amount)} tok/${window}`),
+    ...limits.costUsd.map(({ amount, window }) => `$${amount}/${window}`),
+  ].join(', ')
+}
+
+/** Where the settings came from, for people. */
+export function renderSource(
+  source: Config['source'],
+  place: { cwd: string; home: string },
+): string {
+  return source.kind === 'file' ? renderPath(source.path, place) : 'no config file'
+}
+
+// JSON.stringify leaves DEL, C1 controls, line separators and bidi marks as they are (reliability §0.8).
+const UNSAFE_IN_JSON = /[\u007f-\u009f\p{Cf}\u2028\u2029]/gu
+
+/** One line of JSON that is safe to show on a terminal. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(UNSAFE_IN_JSON, (character) =>
+    // Format characters beyond the BMP are two units, each with its own escape.
+    Array.from(
+      { length: character.length },
+      (_, unit) => String.raw`\u` + character.charCodeAt(unit).toString(16).padStart(4, '0'),
+    ).join(''),
+  )
+}
+
+function shortAmount(amount: number): string {
+  if (amount >= 1e6 && amount % 1e5 === 0) return `${amount / 1e6}M`
+  if (amount >= 1000 && amount % 100 === 0) return `${amount / 1000}k`
+  return String(amount)
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, '0')
+}

@@ -1,0 +1,135 @@
+/**
+ * The real outside: the process, its streams, its signals, its clock. The only file of this room that
+ * reads `process`; everything else takes what main() hands on, so a test can hand in another world.
+ */
+import { fstatSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import type { ProbeReply, StopSignal, World } from './io.ts'
+
+const PROBE_LIMIT_MS = 500
+const PROBE_LIMIT_BYTES = 4096
+
+/** The world of this process. Takes over errors of stdout and stderr, and nothing else until asked. */
+export function createWorld(): World {
+  const whenStdoutGoes = new Set<() => void>()
+  let stdoutIsGone = false
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `| head -1`: the reader has what it wanted. Anything else (a full disk) is a failure.
+    if (error.code !== 'EPIPE') process.exit(1)
+    if (stdoutIsGone) return
+    stdoutIsGone = true
+    if (whenStdoutGoes.size === 0) process.exit(0)
+    for (const listener of whenStdoutGoes) listener()
+  })
+  process.stderr.on('error', () => {})
+
+  return {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    openStdin: () => process.stdin,
+    stdinIsPiped: isPiped(0),
+    env: process.env,
+    cwd: currentDirectory(),
+    home: process.env['HOME'] ?? homedir(),
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    after: (ms, action) => {
+      const timer = setTimeout(action, ms)
+      timer.unref()
+      return () => {
+        clearTimeout(timer)
+      }
+    },
+    onSignal: (listener) => {
+      const take = (signal: StopSignal) => (): void => {
+        listener(signal)
+      }
+      const interrupt = take('SIGINT')
+      const terminate = take('SIGTERM')
+      process.on('SIGINT', interrupt)
+      process.on('SIGTERM', terminate)
+      return () => {
+        process.off('SIGINT', interrupt)
+        process.off('SIGTERM', terminate)
+      }
+    },
+    onStdoutGone: (listener) => {
+      whenStdoutGoes.add(listener)
+      return () => {
+        whenStdoutGoes.delete(listener)
+      }
+    },
+    exit: (code) => {
+      process.exit(code)
+    },
+    setExitCode: (code) => {
+      process.exitCode = code
+    },
+    newRequestId: () => `req_${crypto.randomUUID().replaceAll('-', '')}`,
+    version: readVersion,
+    probe,
+    // Each is loaded where it is used: `--help` must not pay for yaml or undici.
+    readEnvFile: async (options) => (await import('../config/env-file.ts')).readEnvFile(options),
+    loadConfig: async (options) => (await import('../config/load.ts')).loadConfig(options),
+    loadApp: () => import('../app.ts'),
+  }
+}
+
+/** The version in package.json, three directories above the compiled file. */
+function readVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  const content: unknown = JSON.parse(text)
+  const version =
+    typeof content === 'object' && content !== null && 'version' in content ? content.version : ''
+  return typeof version === 'string' ? version : ''
+}
+
+function isPiped(descriptor: number): boolean {
+  try {
+    const stat = fstatSync(descriptor)
+    return stat.isFIFO() || stat.isFile() || stat.isSocket()
+  } catch {
+    // Closed by whoever started us.
+    return false
+  }
+}
+
+function currentDirectory(): string {
+  try {
+    return process.cwd()
+  } catch {
+    // Removed under our feet; absolute paths still work.
+    return '/'
+  }
+}
+
+async function probe(url: string): Promise<ProbeReply | undefined> {
+  const { get } = await import('node:http')
+  return new Promise((resolve) => {
+    const request = get(url, { timeout: PROBE_LIMIT_MS, agent: false }, (response) => {
+      let body = ''
+      const answer = (): void => {
+        const headers = new Map<string, string>()
+        for (const [name, value] of Object.entries(response.headers)) {
+          if (value !== undefined) headers.set(name, String(value))
+        }
+        resolve({ status: response.statusCode ?? 0, headers, body })
+        request.destroy()
+      }
+      response.setEncoding('utf8')
+      response.on('data', (text: string) => {
+        body += text
+        if (body.length > PROBE_LIMIT_BYTES) answer()
+      })
+      response.on('end', answer)
+      response.on('error', answer)
+    })
+    request.on('timeout', () => request.destroy())
+    request.on('error', () => {
+      resolve(undefined)
+    })
+    request.on('close', () => {
+      resolve(undefined)
+    })
+  })
+}
