@@ -15,7 +15,7 @@ import { createAskView } from './ask-view.ts'
 import type { AskOutcome } from './ask-view.ts'
 import { EXIT } from './exit-codes.ts'
 import type { ProgramIo, StopSignal } from './io.ts'
-import { cleanForTerminal } from './table.ts'
+import { cleanForTerminal } from './clean.ts'
 import { hostOf, mayUse, refuse, requireModel } from './who.ts'
 import { keySource } from './words.ts'
 

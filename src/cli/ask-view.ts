@@ -16,7 +16,7 @@ import type { ProgramIo } from './io.ts'
 import { errorDocument } from './report-error.ts'
 import { startSpinner } from './spinner.ts'
 import type { Spinner } from './spinner.ts'
-import { cleanForTerminal } from './table.ts'
+import { cleanForTerminal } from './clean.ts'
 import { jsonLine, keySource, renderCost, renderCount, renderDuration } from './words.ts'
 
 export type FailoverEvent = Parameters<NonNullable<ExchangeHooks['onFailover']>>[0]

@@ -12,7 +12,7 @@ import { sendQuestion } from './ask-send.ts'
 import { EXIT } from './exit-codes.ts'
 import { explain } from './explain.ts'
 import type { ProgramIo } from './io.ts'
-import { cleanForTerminal } from './table.ts'
+import { cleanForTerminal } from './clean.ts'
 import { requireUser } from './who.ts'
 
 const EXAMPLES = `

@@ -9,7 +9,7 @@ import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
 import { renderTerminal } from '../errors/render.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
-import { cleanForTerminal } from './table.ts'
+import { cleanForTerminal } from './clean.ts'
 import { jsonLine, quoteForShell } from './words.ts'
 
 export interface ErrorReport {

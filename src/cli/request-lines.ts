@@ -6,7 +6,7 @@ import type { ChalkInstance } from 'chalk'
 import type { UsageRecord } from '../usage/record.ts'
 import type { FailoverEvent } from './ask-view.ts'
 import { cutEnd, cutMiddle, displayWidth, padEnd, padStart } from './fit.ts'
-import { cleanForTerminal } from './table.ts'
+import { cleanForTerminal } from './clean.ts'
 import { renderClock, renderCost, renderCount, renderDuration } from './words.ts'
 
 export interface LineStyle {

@@ -10,7 +10,7 @@ import { renderBanner } from './banner.ts'
 import type { CostOf, OutputStream, ProgramIo } from './io.ts'
 import { chooseUserColumns, renderFailoverLine, renderRequestLine } from './request-lines.ts'
 import type { LineStyle } from './request-lines.ts'
-import { cleanForTerminal } from './table.ts'
+import { cleanForTerminal } from './clean.ts'
 import {
   countOf,
   jsonLine,

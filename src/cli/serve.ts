@@ -9,7 +9,7 @@ import { EXIT } from './exit-codes.ts'
 import type { ConfigOverrides, ProbeReply, ProgramIo, StopSignal } from './io.ts'
 import { createServeReport } from './serve-report.ts'
 import type { LogFormat, ServeReport } from './serve-report.ts'
-import { cleanForTerminal } from './table.ts'
+import { cleanForTerminal } from './clean.ts'
 import { readinessOf } from './who.ts'
 import { countOf, jsonLine, quoteForShell, renderSource } from './words.ts'
 

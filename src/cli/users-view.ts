@@ -4,7 +4,7 @@ import type { Config, User, UserModel } from '../config/config.ts'
 import { renderReadiness } from './banner.ts'
 import { cutMiddle, displayWidth, padEnd } from './fit.ts'
 import type { TodayUse } from './io.ts'
-import { cleanForTerminal } from './table.ts'
+import { cleanForTerminal } from './clean.ts'
 import { listTargets } from './who.ts'
 import { countOf, renderCost, renderLimits } from './words.ts'
 

@@ -4,7 +4,7 @@
  */
 import { isAbsolute, relative, sep } from 'node:path'
 import type { Config, Credential, Limits } from '../config/config.ts'
-import { cleanForTerminal } from './table.ts'
+import { cleanForTerminal } from './clean.ts'
 
 /** `2ms`, `0.4s`, `59.9s`, `1m40s`, `2h03m`: never more than five columns below ten hours. */
 export function renderDuration(ms: number): string {
