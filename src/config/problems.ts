@@ -40,7 +40,8 @@ export function createProblems(path: string | undefined, fix: string): Problems 
       return problems.length
     },
     add(at, what, ownFix) {
-      problems.push({ at, what, fix: ownFix })
+      // Whatever of the file is quoted in it, a message is safe to print.
+      problems.push({ at, what: clean(what), fix: ownFix })
     },
     suggest(name, candidates, kind) {
       // Nobody reads past the first screen, and comparing names is the dearest thing here.
