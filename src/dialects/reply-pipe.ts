@@ -1,8 +1,17 @@
 /**
- * Upstream bytes in, caller bytes out.
+ * Upstream bytes in, caller bytes out: relayed where both sides speak the same dialect, translated
+ * where they do not, and converted where one side streams and the other does not. All of it is pure;
+ * the exchange does the waiting and the writing.
  */
-import type { ProxyError } from '../errors/proxy-error.ts'
-import type { TokenUsage } from './neutral.ts'
+import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
+import { isJsonObject, parseJson, parseJsonObject } from '../wire/json.ts'
+import { createSseDecoder } from '../wire/sse.ts'
+import type { SseDecoder } from '../wire/sse.ts'
+import { createReplyBuilder, replyToEvents } from './collect.ts'
+import type { Dialect, ReplyContext, StreamDecoder } from './dialect.ts'
+import type { ChatEvent, ChatReply, JsonObject, TokenUsage } from './neutral.ts'
+import { createRelayPipe } from './relay-pipe.ts'
+import { createEventRestorer, restoreReply } from './restore.ts'
 
 export interface ReplyPipe {
   /**
@@ -26,4 +35,267 @@ export interface ReplyPipe {
   readonly model: string | undefined
   /** Content characters so far, for estimates. */
   readonly outputChars: number
+}
+
+/** A reply that is complete, in the caller's form. */
+export interface ConvertedReply {
+  readonly body: Uint8Array | string
+  readonly usage: TokenUsage | undefined
+  readonly model: string | undefined
+  /** Content characters, for estimates; counted only where `usage` does not tell the output. */
+  readonly outputChars: number
+}
+
+/**
+ * The pipe for a streamed reply to a streaming caller. `stripUsage`: usage was asked for on our own
+ * account, so a chunk of nothing but usage is kept from a relayed caller.
+ */
+export function createStreamPipe(
+  caller: Dialect,
+  target: Dialect,
+  context: ReplyContext & { readonly stripUsage: boolean },
+): ReplyPipe {
+  return caller.name === target.name
+    ? createRelayPipe(target, context)
+    : createTranslatePipe(caller, target, context)
+}
+
+function createTranslatePipe(caller: Dialect, target: Dialect, context: ReplyContext): ReplyPipe {
+  const sse = createSseDecoder()
+  const decoder = target.createStreamDecoder()
+  const restore = createEventRestorer(context.hints)
+  const encoder = caller.createStreamEncoder(context)
+  // Written before the first content: role chunks and the like.
+  let held = ''
+  let committed = false
+  let finished = false
+  let failure: ProxyError | undefined
+  let usage: TokenUsage | undefined
+  let model: string | undefined
+  let outputChars = 0
+
+  function write(event: ChatEvent): string {
+    outputChars += contentChars(event)
+    if (event.type === 'start') {
+      model = event.model === '' ? undefined : event.model
+      usage = event.usage
+    }
+    if (event.type === 'finish') usage = event.usage ?? usage
+    if (commits(event)) committed = true
+    return encoder.push(event)
+  }
+
+  function release(text: string): string {
+    held += text
+    if (!committed) return ''
+    const all = held
+    held = ''
+    return all
+  }
+
+  return {
+    push(chunk) {
+      if (finished) return ''
+      let text = ''
+      try {
+        for (const frame of sse.push(chunk)) {
+          for (const event of decoder.push(frame).flatMap(restore)) text += write(event)
+          if (decoder.finished) break
+        }
+      } catch (thrown) {
+        const error = toProxyError(thrown)
+        if (!committed) throw error
+        failure = error
+        text += encoder.fail(error)
+      }
+      finished = failure !== undefined || decoder.finished
+      return release(text)
+    },
+    end() {
+      if (finished) return ''
+      let text = ''
+      for (const event of readTail(sse, decoder).flatMap(restore)) text += write(event)
+      finished = true
+      return release(text)
+    },
+    fail(error) {
+      return encoder.fail(error)
+    },
+    get committed() {
+      return committed
+    },
+    get finished() {
+      return finished
+    },
+    get failure() {
+      return failure
+    },
+    get usage() {
+      return usage
+    },
+    get model() {
+      return model
+    },
+    get outputChars() {
+      return outputChars
+    },
+  }
+}
+
+/** What is left when the body has ended. A torn last event is a truncated stream, not a broken one. */
+function readTail(sse: SseDecoder, decoder: StreamDecoder): ChatEvent[] {
+  const events: ChatEvent[] = []
+  for (const frame of sse.end()) {
+    try {
+      events.push(...decoder.push(frame))
+    } catch (thrown) {
+      if (!(thrown instanceof ProxyError) || thrown.code !== 'upstream_protocol') throw thrown
+    }
+  }
+  events.push(...decoder.end())
+  return events
+}
+
+/** Content, or the end of an answer that has none. */
+function commits(event: ChatEvent): boolean {
+  return event.type === 'tool-start' || event.type === 'finish' || contentChars(event) > 0
+}
+
+function contentChars(event: ChatEvent): number {
+  switch (event.type) {
+    case 'text':
+    case 'refusal':
+    case 'reasoning':
+    case 'tool-input':
+      return event.text.length
+    case 'start':
+    case 'reasoning-end':
+    case 'tool-start':
+    case 'tool-end':
+    case 'finish':
+      return 0
+    default:
+      return event satisfies never
+  }
+}
+
+/**
+ * A unary reply for a unary caller. A relay returns the same bytes.
+ * Throws ProxyError `upstream_protocol` for bytes that are no reply, `upstream_error` for an error that
+ * came with status 200.
+ */
+export function convertReply(
+  caller: Dialect,
+  target: Dialect,
+  body: Uint8Array,
+  context: ReplyContext,
+): ConvertedReply {
+  if (caller.name === target.name) {
+    const parsed = parseJson(Buffer.from(body).toString('utf8'))
+    if (!isJsonObject(parsed)) throw unreadable()
+    const { usage, model } = target.readReply(parsed)
+    return {
+      body,
+      usage,
+      model,
+      outputChars: charsUnlessTold(usage, () => tryDecode(target, parsed)),
+    }
+  }
+  const reply = restoreReply(target.decodeReply(parseReply(body)), context.hints)
+  return { ...factsOf(reply), body: JSON.stringify(caller.encodeReply(reply, context)) }
+}
+
+/** A unary reply for a caller who asked for a stream: the same answer as events. */
+export function replyToStream(
+  caller: Dialect,
+  target: Dialect,
+  body: Uint8Array,
+  context: ReplyContext,
+): ConvertedReply {
+  const reply = restoreReply(target.decodeReply(parseReply(body)), context.hints)
+  const encoder = caller.createStreamEncoder(context)
+  const text = replyToEvents(reply).map((event) => encoder.push(event))
+  return { ...factsOf(reply), body: text.join('') }
+}
+
+/** Collects a streamed reply for a caller who asked for none. */
+export interface ReplyCollector {
+  /** Throws ProxyError for an in-band error or unreadable bytes: nothing has gone out yet. */
+  push(chunk: Uint8Array): void
+  /** The upstream's body ended, or `finished` is true. Throws `upstream_truncated` where the answer is not whole. */
+  end(): ConvertedReply
+  readonly finished: boolean
+}
+
+export function createReplyCollector(
+  caller: Dialect,
+  target: Dialect,
+  context: ReplyContext,
+): ReplyCollector {
+  const sse = createSseDecoder()
+  const decoder = target.createStreamDecoder()
+  const builder = createReplyBuilder()
+
+  function take(events: readonly ChatEvent[]): void {
+    for (const event of events) builder.push(event)
+  }
+
+  return {
+    push(chunk) {
+      for (const frame of sse.push(chunk)) take(decoder.push(frame))
+    },
+    end() {
+      take(readTail(sse, decoder))
+      if (builder.reply === undefined) throw unreadable()
+      const reply = restoreReply(builder.reply, context.hints)
+      return { ...factsOf(reply), body: JSON.stringify(caller.encodeReply(reply, context)) }
+    },
+    get finished() {
+      return decoder.finished
+    },
+  }
+}
+
+function factsOf(reply: ChatReply): Omit<ConvertedReply, 'body'> {
+  return {
+    usage: reply.usage,
+    model: reply.model === '' ? undefined : reply.model,
+    outputChars: charsUnlessTold(reply.usage, () => reply),
+  }
+}
+
+function charsUnlessTold(
+  usage: TokenUsage | undefined,
+  reply: () => ChatReply | undefined,
+): number {
+  if (usage?.completionTokens !== undefined) return 0
+  return (reply()?.parts ?? []).reduce(
+    (sum, part) => sum + (part.type === 'tool-call' ? part.input : part.text).length,
+    0,
+  )
+}
+
+/** A relayed body may be something else than a chat reply (embeddings). */
+function tryDecode(target: Dialect, body: JsonObject): ChatReply | undefined {
+  try {
+    return target.decodeReply(body)
+  } catch {
+    return undefined
+  }
+}
+
+function parseReply(body: Uint8Array): JsonObject {
+  try {
+    return parseJsonObject(body)
+  } catch (cause) {
+    throw unreadable(cause)
+  }
+}
+
+function unreadable(cause?: unknown): ProxyError {
+  return new ProxyError(
+    'upstream_protocol',
+    'The provider sent a reply that cannot be read.',
+    cause === undefined ? {} : { cause },
+  )
 }

@@ -1,0 +1,171 @@
+/**
+ * Which headers cross the proxy, in both directions (wire-formats G.1, G.2, E.5). Two allow-lists: what
+ * is not named here stays on its side. Credentials are never among them.
+ */
+import type { DialectName } from './dialect.ts'
+
+type HeaderPair = readonly [string, string]
+/** Lower-case names. */
+export type HeaderRecord = Readonly<Record<string, string | undefined>>
+
+type Family = 'openai' | 'anthropic'
+
+function familyOf(dialect: DialectName): Family {
+  return dialect === 'anthropic' ? 'anthropic' : 'openai'
+}
+
+/** Known to work with every field we relay; newer versions refuse some. */
+const ANTHROPIC_VERSION = '2023-06-01'
+
+const REQUEST_ALWAYS: readonly string[] = ['traceparent', 'tracestate', 'x-request-id']
+const REQUEST_SAME_DIALECT =
+  /^(idempotency-key$|x-stainless-|x-app$|x-claude-code-|http-referer$|x-title$)/
+const REQUEST_SAME_FAMILY: Record<Family, RegExp> = {
+  openai: /^openai-(organization|project|beta)$/,
+  anthropic: /^anthropic-(version|user-profile-id|workspace-id)$/,
+}
+
+/**
+ * The headers that go upstream beside credential and content type: the caller's allowed ones, joined
+ * with the encoder's `own` (EncodedRequest.headers), which win. `anthropic-beta` values are merged.
+ */
+export function mapRequestHeaders(
+  callerHeaders: HeaderRecord,
+  from: DialectName,
+  to: DialectName,
+  own: readonly HeaderPair[] = [],
+): HeaderPair[] {
+  const family = familyOf(to)
+  const mapped = new Map<string, string>()
+  for (const [name, value] of Object.entries(callerHeaders)) {
+    if (value === undefined || value === '') continue
+    const allowed =
+      REQUEST_ALWAYS.includes(name) ||
+      (from === to && REQUEST_SAME_DIALECT.test(name)) ||
+      (familyOf(from) === family && REQUEST_SAME_FAMILY[family].test(name))
+    if (allowed) mapped.set(name, value)
+  }
+  for (const [name, value] of own) mapped.set(name, value)
+  if (family === 'anthropic') {
+    if (!mapped.has('anthropic-version')) mapped.set('anthropic-version', ANTHROPIC_VERSION)
+    const betas = splitList(
+      [callerHeaders['anthropic-beta'] ?? '', mapped.get('anthropic-beta') ?? ''].join(','),
+    )
+    if (betas.length > 0) mapped.set('anthropic-beta', betas.join(','))
+  }
+  return [...mapped]
+}
+
+function splitList(list: string): string[] {
+  const items = list.split(',').map((item) => item.trim())
+  return [...new Set(items.filter((item) => item !== ''))]
+}
+
+const REPLY_ALWAYS: readonly string[] = ['retry-after', 'retry-after-ms', 'x-should-retry']
+const RATE_LIMITS: Record<Family, RegExp> = {
+  openai: /^x-ratelimit-/,
+  anthropic: /^anthropic-ratelimit-/,
+}
+
+/** The two families' names for one figure. */
+const CONVERTED: ReadonlyArray<
+  readonly [openai: string, anthropic: string, kind: 'count' | 'reset']
+> = [
+  ['x-ratelimit-limit-requests', 'anthropic-ratelimit-requests-limit', 'count'],
+  ['x-ratelimit-remaining-requests', 'anthropic-ratelimit-requests-remaining', 'count'],
+  ['x-ratelimit-reset-requests', 'anthropic-ratelimit-requests-reset', 'reset'],
+  ['x-ratelimit-limit-tokens', 'anthropic-ratelimit-tokens-limit', 'count'],
+  ['x-ratelimit-remaining-tokens', 'anthropic-ratelimit-tokens-remaining', 'count'],
+  ['x-ratelimit-reset-tokens', 'anthropic-ratelimit-tokens-reset', 'reset'],
+]
+
+/**
+ * The headers that reach the caller from a provider's reply. `from` is the target's dialect, `to` the
+ * caller's; `nowMs` is the wall clock, for reset times that one family gives as durations and the other
+ * as instants. Rate limits keep their own name and get the other family's too.
+ */
+export function mapReplyHeaders(
+  upstreamHeaders: HeaderRecord,
+  from: DialectName,
+  to: DialectName,
+  nowMs: number,
+): HeaderPair[] {
+  const family = familyOf(from)
+  const mapped: HeaderPair[] = []
+  for (const [name, value] of Object.entries(upstreamHeaders)) {
+    if (value === undefined || !isPlain(value)) continue
+    const passes =
+      REPLY_ALWAYS.includes(name) ||
+      (RATE_LIMITS[family].test(name) && !isPlaceholder(name, value)) ||
+      (name === 'openai-processing-ms' && from === to)
+    if (passes) mapped.push([name, value])
+  }
+  if (family !== familyOf(to)) {
+    for (const [openai, anthropic, kind] of CONVERTED) {
+      const [source, wanted] = family === 'openai' ? [openai, anthropic] : [anthropic, openai]
+      const value = upstreamHeaders[source]
+      if (value === undefined || isPlaceholder(source, value)) continue
+      const converted = kind === 'count' ? readCountText(value) : convertReset(value, family, nowMs)
+      if (converted !== undefined) mapped.push([wanted, converted])
+    }
+  }
+  const id = upstreamHeaders[family === 'openai' ? 'x-request-id' : 'request-id']
+  const anyId = id ?? upstreamHeaders['x-request-id'] ?? upstreamHeaders['request-id']
+  if (anyId !== undefined && isPlain(anyId)) mapped.push(['x-upstream-request-id', anyId])
+  return mapped
+}
+
+/** Visible ASCII of a sane length: a header value of ours must never break a head. */
+function isPlain(value: string): boolean {
+  return /^[\x20-\x7e]{1,256}$/.test(value)
+}
+
+/** Azure fills in -1, and a limit of 0, for what it does not know. */
+function isPlaceholder(name: string, value: string): boolean {
+  return value.trim() === '-1' || (value.trim() === '0' && name.includes('limit-limit-'))
+}
+
+function readCountText(value: string): string | undefined {
+  return /^\d{1,15}$/.test(value.trim()) ? value.trim() : undefined
+}
+
+function convertReset(value: string, from: Family, nowMs: number): string | undefined {
+  if (from === 'openai') {
+    const durationMs = parseDurationMs(value)
+    return durationMs === undefined
+      ? undefined
+      : new Date(nowMs + durationMs).toISOString().replace(/\.\d{3}Z$/, 'Z')
+  }
+  const instantMs = Date.parse(value)
+  if (Number.isNaN(instantMs)) return undefined
+  return renderDuration(Math.max(0, instantMs - nowMs))
+}
+
+const UNIT_MS: ReadonlyMap<string, number> = new Map([
+  ['ms', 1],
+  ['s', 1000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+  ['d', 86_400_000],
+])
+
+/** OpenAI's durations, `12ms`, `1s`, `6m0s`, `1h2m3.5s`, as milliseconds. */
+function parseDurationMs(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|[smhd]))+$/.test(text.trim())) return undefined
+  let totalMs = 0
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
+    totalMs += Number(amount) * (UNIT_MS.get(unit ?? '') ?? 0)
+  }
+  // Beyond a year it is no reset time, and no valid date either.
+  return totalMs <= 366 * 86_400_000 ? totalMs : undefined
+}
+
+/** Milliseconds in OpenAI's form; below a second as `12ms`. */
+function renderDuration(durationMs: number): string {
+  if (durationMs < 1000) return `${Math.round(durationMs)}ms`
+  const seconds = Math.round(durationMs / 1000)
+  const hours = Math.floor(seconds / 3600)
+  const minutes = Math.floor((seconds % 3600) / 60)
+  if (hours > 0) return `${hours}h${minutes}m${seconds % 60}s`
+  return minutes > 0 ? `${minutes}m${seconds % 60}s` : `${seconds}s`
+}

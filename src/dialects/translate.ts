@@ -1,0 +1,20 @@
+import type { Dialect, EncodedRequest, Notes, TargetTraits } from './dialect.ts'
+import { reviewFields } from './fidelity.ts'
+import type { ChatRequest, JsonObject } from './neutral.ts'
+
+/**
+ * A caller's body in another dialect: reviewed by the fidelity table, decoded, encoded. `request` goes
+ * on into the ReplyContext, as do `encoded.hints`. Pure; the body is not changed.
+ * Throws ProxyError `request_invalid`, `untranslatable` or `model_missing` with the field's path.
+ */
+export function translateRequest(
+  caller: Dialect,
+  target: Dialect,
+  body: JsonObject,
+  traits: TargetTraits,
+  notes: Notes,
+): { readonly request: ChatRequest; readonly encoded: EncodedRequest } {
+  reviewFields(body, caller.name, target.name, notes)
+  const request = caller.decodeRequest(body)
+  return { request, encoded: target.encodeRequest(request, traits, notes) }
+}
