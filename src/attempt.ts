@@ -145,7 +145,7 @@ export function startAttempt(
           errorChunks = []
           return
         }
-        const type = String(upstreamHeaders['content-type'] ?? '')
+        const type = upstreamHeaders['content-type'] ?? ''
         pipe = plan.createPipe(type.includes('text/event-stream'))
       },
 
@@ -254,7 +254,7 @@ function readUpstreamError(
     upstream,
     raw: relayable
       ? {
-          contentType: String(headers['content-type'] ?? 'application/json'),
+          contentType: headers['content-type'] ?? 'application/json',
           body: clean === text ? bytes : Buffer.from(clean),
         }
       : undefined,

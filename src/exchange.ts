@@ -4,13 +4,13 @@
 import type { Config, User } from './config/config.ts'
 import { failedAttempt, startAttempt } from './attempt.ts'
 import type { RunningAttempt } from './attempt.ts'
+import { createAnswerPipe } from './dialects/answer-pipe.ts'
 import type { Api } from './dialects/dialect.ts'
-import { createNotes } from './dialects/fidelity.ts'
-import { mapReplyHeaders, retryAfterMs } from './dialects/headers.ts'
+import { mapReplyHeaders } from './dialects/headers.ts'
 import type { ChatRequest, JsonObject } from './dialects/neutral.ts'
+import { createNotes, renderNotes } from './dialects/notes.ts'
 import { prepareCall } from './dialects/prepare.ts'
 import type { Inbound, PreparedCall } from './dialects/prepare.ts'
-import { createReplyPipe } from './dialects/reply-pipe.ts'
 import { callerDialect, targetDialect } from './dialects/registry.ts'
 import { ProxyError, toProxyError } from './errors/proxy-error.ts'
 import type { Redact } from './errors/redact.ts'
@@ -23,6 +23,7 @@ import type { AttemptRecord, UsageRecord } from './usage/record.ts'
 import { createTrail } from './trail.ts'
 import type { Trail } from './trail.ts'
 import { parseJsonObject } from './wire/json.ts'
+import { parseRetryAfter } from './wire/retry-after.ts'
 
 /** One inbound request as plain data: from the server's socket, or built by `ask`. */
 export interface Call {
@@ -156,7 +157,7 @@ async function answer(
     }
 
     if (result.contacted) {
-      const waitMs = retryAfterMs(result.headers)
+      const waitMs = parseRetryAfter(result.headers ?? {}, Date.now())
       rooms.health.failed(healthKey(target), fault, waitMs, performance.now())
     }
     if (result.end === 'truncated') return trail.truncated(error)
@@ -202,22 +203,25 @@ function createInbound(call: Call, body: Uint8Array, json: JsonObject): Inbound 
     request() {
       return (decoded ??= caller.decodeRequest(json))
     },
+    decoded: () => decoded,
   }
 }
 
 /** Targets that rest come last: they are asked only when nobody else could answer. */
 function inOrderOfHealth(targets: readonly Target[], health: Health, trail: Trail): Target[] {
   const nowMs = performance.now()
-  const awake: Target[] = []
+  const restOf = (target: Target) => health.resting(healthKey(target), nowMs)
+  const awake = targets.filter((target) => restOf(target) === undefined)
+  if (awake.length === 0 || awake.length === targets.length) return [...targets]
   const asleep: Target[] = []
   for (const target of targets) {
-    if (health.resting(healthKey(target), nowMs) === undefined) awake.push(target)
-    else asleep.push(target)
-  }
-  if (awake.length === 0) return asleep
-  for (const target of asleep) {
-    const rest = health.resting(healthKey(target), nowMs)
-    if (rest !== undefined) trail.passedOver(target, rest)
+    const rest = restOf(target)
+    if (rest === undefined) continue
+    asleep.push(target)
+    // A backup that rests behind a target that is awake is nobody's concern yet.
+    if (targets.indexOf(target) < targets.indexOf(awake[0] ?? target)) {
+      trail.passedOver(target, rest)
+    }
   }
   return [...awake, ...asleep]
 }
@@ -251,7 +255,7 @@ function tryTarget(
   }
   rooms.health.probing(healthKey(target), performance.now())
 
-  const dialect = targetDialect(provider, inbound.caller)
+  const dialect = targetDialect(provider.dialect)
   const traits = { model: model.upstreamName, maxTokens: model.maxTokens, strict: model.strict }
   const notes = createNotes(model.strict)
   let prepared: PreparedCall
@@ -270,16 +274,24 @@ function tryTarget(
       stream: inbound.stream,
       deadlineMs: remainingMs,
       redact: rooms.redact,
-      createPipe: (upstreamStreams) =>
-        createReplyPipe(inbound, dialect, {
-          upstreamStreams,
-          stripUsage: prepared.stripUsage,
-          hints: prepared.hints,
-          nowSeconds: Math.floor(Date.now() / 1000),
-          requestId: trail.id,
-        }),
+      createPipe: (targetStreams) =>
+        createAnswerPipe(
+          {
+            caller: inbound.caller,
+            target: dialect,
+            callerStreams: inbound.stream,
+            targetStreams,
+            stripUsage: prepared.stripUsage,
+          },
+          {
+            request: inbound.decoded(),
+            hints: prepared.hints,
+            nowSeconds: Math.floor(Date.now() / 1000),
+            requestId: trail.id,
+          },
+        ),
       replyHeaders: (status, headers) => [
-        ...trail.commits(status, notes.render()),
+        ...trail.commits(status, renderNotes(notes)),
         ...bodyHeaders(inbound.stream, headers),
         ...mapReplyHeaders(headers, dialect.name, inbound.caller.name, Date.now()),
       ],
@@ -298,7 +310,7 @@ function bodyHeaders(stream: boolean, upstream: UpstreamHeaders): [string, strin
       ['x-accel-buffering', 'no'],
     ]
   }
-  const type = String(upstream['content-type'] ?? '')
+  const type = upstream['content-type'] ?? ''
   return [['content-type', type.includes('json') ? type : 'application/json']]
 }
 

@@ -18,6 +18,8 @@ export interface Inbound {
   readonly stream: boolean
   /** Decoded at the first target of another dialect, then kept. Throws `request_invalid`. */
   request(): ChatRequest
+  /** The same, where it has been decoded; a relay has no need of it. */
+  decoded(): ChatRequest | undefined
 }
 
 export interface PreparedCall {
@@ -72,10 +74,7 @@ function translate(
   const encoded = dialect.encodeRequest(inbound.request(), traits, notes)
   return {
     path: encoded.path,
-    headers: [
-      ...mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name),
-      ...encoded.headers,
-    ],
+    headers: mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name, encoded.headers),
     body: JSON.stringify(encoded.body),
     stripUsage: false,
     hints: encoded.hints,

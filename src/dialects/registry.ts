@@ -1,28 +1,27 @@
 /** Which dialect a name stands for. A new dialect is one folder and one line here. */
 import { anthropic } from './anthropic/anthropic.ts'
-import type { Dialect } from './dialect.ts'
+import type { Api, Dialect } from './dialect.ts'
 import { openaiChat } from './openai-chat/openai-chat.ts'
 
-/** By the name of the route that was called (`Api` in usage/record.ts). */
-const CALLERS: ReadonlyMap<string, Dialect> = new Map([
-  ['chat', openaiChat],
-  ['embeddings', openaiChat],
-  ['messages', anthropic],
-  ['count_tokens', anthropic],
-])
-
-/** By a provider's `dialect` in the config. */
-const TARGETS: ReadonlyMap<string, Dialect> = new Map([
-  ['openai', openaiChat],
-  ['anthropic', anthropic],
-])
-
-/** The dialect that callers of a route speak; `undefined` for a route without one. */
-export function callerDialect(api: string): Dialect | undefined {
-  return CALLERS.get(api)
+const CALLERS: Readonly<Record<Api, Dialect>> = {
+  chat: openaiChat,
+  embeddings: openaiChat,
+  messages: anthropic,
+  count_tokens: anthropic,
+  responses: openaiChat,
 }
 
-/** The dialect that a provider is spoken to in; `undefined` for a name that is none. */
-export function targetDialect(providerDialect: string): Dialect | undefined {
-  return TARGETS.get(providerDialect)
+const TARGETS: Readonly<Record<'openai' | 'anthropic', Dialect>> = {
+  openai: openaiChat,
+  anthropic,
+}
+
+/** The dialect that callers of an API speak. */
+export function callerDialect(api: Api): Dialect {
+  return CALLERS[api]
+}
+
+/** The dialect in which a provider is spoken to, by its `dialect` in the config. */
+export function targetDialect(provider: 'openai' | 'anthropic'): Dialect {
+  return TARGETS[provider]
 }

@@ -35,7 +35,8 @@ export interface UpstreamListener {
   onFailure(error: ProxyError): void
 }
 
-export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>
+/** Lower-case names; a header that came several times is joined. */
+export type UpstreamHeaders = Readonly<Record<string, string | undefined>>
 
 export interface UpstreamCall {
   /** Ends the request at once; no more events follow. */
@@ -163,12 +164,12 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
-    headers: UpstreamHeaders,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
     if (this.#over || status < 200) return
     this.#phase = 'body'
     this.#startTimer(this.#request.idleTimeoutMs)
-    this.#listener.onHead(status, headers)
+    this.#listener.onHead(status, joinHeaders(headers))
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -241,6 +242,16 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     this.#over = true
     clearTimeout(this.#timer)
   }
+}
+
+function joinHeaders(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): UpstreamHeaders {
+  const joined: Record<string, string> = Object.create(null)
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) joined[name] = typeof value === 'string' ? value : value.join(', ')
+  }
+  return joined
 }
 
 function seconds(ms: number): string {

@@ -1,0 +1,98 @@
+/**
+ * The pipe a reply takes, by what the caller asked for and what the provider sends: a stream or one
+ * piece on either side. Looking at the content type and not at the request, because servers exist that
+ * answer the one with the other (wire-formats G.3).
+ */
+import type { Dialect, ReplyContext } from './dialect.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
+import {
+  convertReply,
+  createReplyCollector,
+  createStreamPipe,
+  replyToStream,
+} from './reply-pipe.ts'
+import type { ConvertedReply, ReplyPipe } from './reply-pipe.ts'
+
+export interface AnswerForm {
+  readonly caller: Dialect
+  readonly target: Dialect
+  readonly callerStreams: boolean
+  readonly targetStreams: boolean
+  /** Usage was asked for on our own account: its chunk is kept from the caller. */
+  readonly stripUsage: boolean
+}
+
+// Larger than any reply of a model; a provider gone wild must not take our memory with it.
+const MAX_REPLY_BYTES = 32 * 1024 * 1024
+
+/** The pipe for one reply. Its `push` and `end` throw as ReplyPipe says. */
+export function createAnswerPipe(form: AnswerForm, context: ReplyContext): ReplyPipe {
+  const { caller, target } = form
+  if (form.targetStreams && form.callerStreams) {
+    return createStreamPipe(caller, target, { ...context, stripUsage: form.stripUsage })
+  }
+  if (form.targetStreams) {
+    const collector = createReplyCollector(caller, target, context)
+    return createWholePipe(
+      (chunk) => collector.push(chunk),
+      () => collector.end(),
+      () => collector.finished,
+    )
+  }
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  return createWholePipe(
+    (chunk) => {
+      bytes += chunk.length
+      if (bytes > MAX_REPLY_BYTES) {
+        throw new ProxyError('upstream_protocol', 'The reply is larger than 32 MiB.')
+      }
+      chunks.push(chunk)
+    },
+    () => {
+      const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
+      return form.callerStreams
+        ? replyToStream(caller, target, body, context)
+        : convertReply(caller, target, body, context)
+    },
+    () => false,
+  )
+}
+
+/** A pipe that gives everything at the end, or nothing at all. */
+function createWholePipe(
+  push: (chunk: Uint8Array) => void,
+  end: () => ConvertedReply,
+  finished: () => boolean,
+): ReplyPipe {
+  let reply: ConvertedReply | undefined
+  return {
+    push(chunk) {
+      push(chunk)
+      return ''
+    },
+    end() {
+      if (reply !== undefined) return ''
+      reply = end()
+      return reply.body
+    },
+    // Nothing has been sent before the end, so nothing can break after the commit.
+    fail: () => '',
+    get committed() {
+      return reply !== undefined
+    },
+    get finished() {
+      return finished()
+    },
+    failure: undefined,
+    get usage() {
+      return reply?.usage
+    },
+    get model() {
+      return reply?.model
+    },
+    get outputChars() {
+      return reply?.outputChars ?? 0
+    },
+  }
+}
