@@ -147,7 +147,7 @@ async function answer(
     if (gone) running.leave()
     // oxlint-disable-next-line no-await-in-loop -- one target after the other is the point
     const result = await running.result
-    const error = result.error === undefined ? undefined : aboutOurKey(result.error, target)
+    const error = result.error && explain(result.error, result.headers, target, inbound)
     const fault = error === undefined ? undefined : classifyFault(error)
     trail.tried(result, fault)
     if (result.end === 'gone') return trail.abandoned()
@@ -314,12 +314,27 @@ function bodyHeaders(stream: boolean, upstream: UpstreamHeaders): [string, strin
   return [['content-type', type.includes('json') ? type : 'application/json']]
 }
 
+/** The error as the caller will read it, with the headers of the reply it came in. */
+function explain(
+  error: ProxyError,
+  headers: UpstreamHeaders | undefined,
+  { provider }: Target,
+  inbound: Inbound,
+): ProxyError {
+  const explained = aboutOurKey(error, provider.name)
+  if (headers !== undefined) {
+    const dialect = targetDialect(provider.dialect)
+    explained.headers = mapReplyHeaders(headers, dialect.name, inbound.caller.name, Date.now())
+  }
+  return explained
+}
+
 /** A provider's 401 or 403 is about our key, not about the caller's: it must not look like theirs. */
-function aboutOurKey(error: ProxyError, target: Target): ProxyError {
+function aboutOurKey(error: ProxyError, provider: string): ProxyError {
   if (error.code !== 'upstream_error' || classifyFault(error) !== 'credential') return error
   return new ProxyError(
     'upstream_credential',
-    `${target.provider.name} refused the key of this proxy: ${error.message}`,
-    { cause: error },
+    `${provider} refused the key of this proxy: ${error.message}`,
+    { cause: error, upstream: error.upstream },
   )
 }

@@ -184,7 +184,7 @@ export function renderUsageJson(
       skipped: context.summary.skipped,
     },
   }
-  return [escapeJson(JSON.stringify(shape, null, 2))]
+  return [escapeJson(JSON.stringify(shape))]
 }
 
 /** The rows alone, one JSON object a line. */

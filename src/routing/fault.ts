@@ -10,6 +10,7 @@ export function classifyFault(error: ProxyError): FaultClass {
   if (error.upstream !== undefined) return classifyUpstream(error.upstream)
   switch (error.code) {
     case 'upstream_unreachable':
+    case 'upstream_truncated':
       return 'transport'
     case 'upstream_timeout':
       return 'timeout'
@@ -17,7 +18,6 @@ export function classifyFault(error: ProxyError): FaultClass {
       return 'credential'
     case 'upstream_error':
     case 'upstream_protocol':
-    case 'upstream_truncated':
       return 'server'
     // What we refuse ourselves (untranslatable for this target, say) is the caller's to change.
     default:
@@ -41,8 +41,9 @@ function classifyUpstream(error: UpstreamError): FaultClass {
     case 'not-found':
     case 'model-not-found':
       return 'model'
+    // 408 is the provider giving up waiting; a 504 is a failure behind it.
     case 'timeout':
-      return 'timeout'
+      return error.status >= 500 ? 'server' : 'timeout'
     case 'invalid-request':
     case 'too-large':
     case 'conflict':

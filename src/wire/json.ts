@@ -42,7 +42,7 @@ export function parseJsonObject(bytes: Uint8Array, limits: JsonLimits = {}): Jso
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw new ProxyError('json_invalid', `${INVALID}.`, { cause })
+    throw new ProxyError('json_invalid', INVALID, { cause })
   }
   if (!isJsonObject(value)) {
     throw new ProxyError('json_invalid', `${INVALID}: expected an object, got ${kindOf(value)}.`)

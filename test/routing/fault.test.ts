@@ -22,6 +22,7 @@ const upstream: ReadonlyArray<[number, ErrorKind, string]> = [
   [422, 'invalid-request', 'request'],
   [409, 'conflict', 'request'],
   [408, 'timeout', 'timeout'],
+  [504, 'timeout', 'server'],
 ]
 for (const [status, kind, fault] of upstream) {
   test(`an upstream ${status} of kind ${kind} is a ${fault} fault`, () => {
@@ -37,7 +38,7 @@ const own: ReadonlyArray<[ErrorCode, string]> = [
   ['upstream_timeout', 'timeout'],
   ['upstream_credential', 'credential'],
   ['upstream_protocol', 'server'],
-  ['upstream_truncated', 'server'],
+  ['upstream_truncated', 'transport'],
   ['untranslatable', 'request'],
   ['request_invalid', 'request'],
 ]
