@@ -91,6 +91,8 @@ export function createLedger(options: LedgerOptions): Ledger {
   let identity: FileFacts | undefined
   // The file may not end in a line feed: begin the next write with one.
   let dirtyTail = false
+  // The last write got as far as the record's closing brace: writing it again would count it twice.
+  let recordIsOut = false
   let available = true
   let closed = false
   let lastRotationCheckMs = -Infinity
@@ -151,10 +153,12 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (there?.inode !== identity.inode || there.device !== identity.device) letGo()
   }
 
+  /** Throws unless all is written; `recordIsOut` tells whether only the line feed was missing then. */
   function writeWhole(bytes: Uint8Array): void {
     const target = open()
     let offset = 0
     let fullPipeTries = 0
+    recordIsOut = false
     while (offset < bytes.length) {
       let taken: number
       try {
@@ -170,6 +174,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       if (taken < bytes.length - offset) dirtyTail = true
       if (taken <= 0) throw new Error('no space left')
       offset += taken
+      recordIsOut = offset >= bytes.length - 1
       fullPipeTries = 0
     }
   }
@@ -183,15 +188,17 @@ export function createLedger(options: LedgerOptions): Ledger {
 
   /** Everything that waits, in order. Throws at the first line that does not go. */
   function flush(): void {
-    let written = 0
+    let done = 0
     try {
       for (const line of waiting) {
+        recordIsOut = false
         writeLine(line)
-        written++
-        waitingBytes -= line.length
+        done++
       }
     } finally {
-      waiting = waiting.slice(written)
+      if (done < waiting.length && recordIsOut) done++
+      for (const line of waiting.slice(0, done)) waitingBytes -= line.length
+      waiting = waiting.slice(done)
     }
     if (droppedLines > 0) {
       const lost = droppedLines
@@ -243,10 +250,11 @@ export function createLedger(options: LedgerOptions): Ledger {
         return
       }
       try {
+        recordIsOut = false
         followRotation()
         writeLine(line)
       } catch (error) {
-        keep(line)
+        if (!recordIsOut) keep(line)
         fail(error)
       }
     },

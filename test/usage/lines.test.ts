@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { renderLine } from '../../src/usage/ledger.ts'
+import { createLineReader } from '../../src/usage/lines.ts'
+import type { LineCounts, TimeSpan } from '../../src/usage/lines.ts'
+import type { UsageRecord } from '../../src/usage/record.ts'
+import { createLineScanner } from '../../src/usage/scan.ts'
+import type { LoggedUsage } from '../../src/usage/scan.ts'
+
+const EVERYTHING: TimeSpan = { sinceMs: -Infinity, untilMs: Infinity }
+
+function line(user: string, ts = '2026-11-22T15:12:11.034Z'): string {
+  return renderLine({
+    ts,
+    id: `req_${user}`,
+    user,
+    api: 'chat',
+    model: 'gpt-5',
+    served_model: 'gpt-5',
+    provider: 'openai',
+    status: 200,
+    outcome: 'ok',
+    prompt_tokens: 13,
+    completion_tokens: 39,
+    ms: 840,
+    attempts: [{ model: 'gpt-5', provider: 'openai', status: 200, ms: 840 }],
+  })
+}
+
+/** Everything the reader makes of some bytes, given to it in pieces of `pieceBytes`. */
+function read(
+  bytes: Buffer | string,
+  span = EVERYTHING,
+  pieceBytes = Infinity,
+): { users: string[]; usages: LoggedUsage[]; counts: LineCounts } {
+  const counts: LineCounts = {
+    lines: 0,
+    skipped: 0,
+    firstSkipped: undefined,
+    earliestMs: undefined,
+    latestMs: undefined,
+  }
+  const usages: LoggedUsage[] = []
+  const reader = createLineReader('usage.jsonl', span, counts, (usage) => usages.push(usage))
+  const all = Buffer.from(bytes)
+  for (let at = 0; at < all.length;) {
+    const space = reader.space()
+    const piece = all.subarray(at, at + Math.min(space.length, pieceBytes))
+    space.set(piece)
+    reader.filled(piece.length)
+    at += piece.length
+  }
+  reader.end()
+  return { users: usages.map((usage) => usage.user ?? ''), usages, counts }
+}
+
+const DAMAGE: readonly {
+  readonly title: string
+  readonly text: string
+  readonly users: readonly string[]
+  readonly skipped: number
+  readonly first?: string
+}[] = [
+  {
+    title: 'blank lines are passed over',
+    text: `\n\n${line('a')}\n\n${line('b')}\n\n`,
+    users: ['a', 'b'],
+    skipped: 0,
+  },
+  {
+    title: 'CRLF is tolerated',
+    text: `${line('a')}\r\n${line('b')}\r\n`,
+    users: ['a', 'b'],
+    skipped: 0,
+  },
+  {
+    title: 'a whole last line without line feed counts',
+    text: `${line('a')}\n${line('b')}`,
+    users: ['a', 'b'],
+    skipped: 0,
+  },
+  {
+    title: 'a torn last line is silent',
+    text: `${line('a')}\n${line('b').slice(0, 60)}`,
+    users: ['a'],
+    skipped: 0,
+  },
+  {
+    title: 'a torn line in the middle is counted, with its place',
+    text: `${line('a')}\n${line('b').slice(0, 60)}\n${line('c')}\n`,
+    users: ['a', 'c'],
+    skipped: 1,
+    first: 'usage.jsonl:2',
+  },
+  {
+    title: 'a record glued behind a torn one is recovered',
+    text: `${line('a').slice(0, 90)}${line('b')}\n${line('c')}\n`,
+    users: ['b', 'c'],
+    skipped: 1,
+    first: 'usage.jsonl:1',
+  },
+  {
+    title: 'two whole records on one line are both read',
+    text: `${line('a')}${line('b')}\n`,
+    users: ['a', 'b'],
+    skipped: 0,
+  },
+  {
+    title: 'a record glued behind two torn ones is recovered',
+    text: `${line('a').slice(0, 20)}${line('b').slice(0, 120)}${line('c')}\n`,
+    users: ['c'],
+    skipped: 1,
+  },
+  {
+    title: 'a NUL run before a record is passed over',
+    text: `${line('a')}\n${'\0'.repeat(4096)}${line('b')}\n`,
+    users: ['a', 'b'],
+    skipped: 0,
+  },
+  {
+    title: 'a line of NULs is blank',
+    text: `${line('a')}\n${'\0'.repeat(100)}\n${line('b')}\n`,
+    users: ['a', 'b'],
+    skipped: 0,
+  },
+  {
+    title: 'a torn record, NULs, a record: the record is recovered',
+    text: `${line('a').slice(0, 70)}${'\0'.repeat(50)}${line('b')}\n`,
+    users: ['b'],
+    skipped: 1,
+  },
+  {
+    title: 'JSON that is no record is counted',
+    text: `{"hello":1}\n[1,2]\n"x"\nnull\n${line('a')}\n`,
+    users: ['a'],
+    skipped: 4,
+    first: 'usage.jsonl:1',
+  },
+  {
+    title: 'a line over a mebibyte is thrown away and counted once',
+    text: `${line('a')}\n{"ts":"${'x'.repeat(3 * 1024 * 1024)}"}\n${line('b')}\n`,
+    users: ['a', 'b'],
+    skipped: 1,
+    first: 'usage.jsonl:2',
+  },
+]
+
+for (const { title, text, users, skipped, first } of DAMAGE) {
+  test(title, () => {
+    for (const pieceBytes of [Infinity, 4096, 7]) {
+      if (pieceBytes === 7 && text.length > 100_000) continue
+      const seen = read(text, EVERYTHING, pieceBytes)
+      assert.deepEqual(seen.users, users)
+      assert.equal(seen.counts.skipped, skipped)
+      if (first !== undefined) assert.equal(seen.counts.firstSkipped, first)
+    }
+  })
+}
+
+test('a log cut at any byte loses nothing but the line that was cut', () => {
+  const text = ['a', 'b', 'c'].map((user) => `${line(user)}\n`).join('')
+  for (let cut = 0; cut <= text.length; cut++) {
+    const { users, counts } = read(text.slice(0, cut))
+    const ends = text.slice(0, cut).split('}\n').length - 1
+    const whole = text.slice(0, cut).endsWith(']}') ? ends + 1 : ends
+    assert.deepEqual(users, ['a', 'b', 'c'].slice(0, whole))
+    assert.equal(counts.skipped, 0)
+  }
+})
+
+test('a flipped bit never makes the reader throw, nor touches any other line', () => {
+  const lines = ['a', 'b', 'c'].map((user) => `${line(user)}\n`)
+  const before = lines[0]?.length ?? 0
+  const length = lines[1]?.length ?? 0
+  const all = Buffer.from(lines.join(''))
+  // Without the line feed at its end: losing that glues two lines, which is the test above.
+  for (let bit = 0; bit < (length - 1) * 8; bit++) {
+    const broken = Buffer.from(all)
+    const at = before + (bit >> 3)
+    broken[at] = broken[at]! ^ (1 << (bit & 7))
+    const { users, usages } = read(broken)
+    assert.equal(users[0], 'a')
+    assert.equal(users.at(-1), 'c')
+    assert.ok(usages.length <= 3)
+  }
+})
+
+test('records outside the window are counted and covered but not given', () => {
+  const text = [
+    line('early', '2026-11-20T00:00:00.000Z'),
+    line('start', '2026-11-21T00:00:00.000Z'),
+    line('end', '2026-11-22T00:00:00.000Z'),
+    line('late', '2026-11-23T00:00:00.000Z'),
+  ].join('\n')
+  const span = { sinceMs: Date.UTC(2026, 10, 21), untilMs: Date.UTC(2026, 10, 22) }
+  const { users, counts } = read(text, span)
+  assert.deepEqual(users, ['start'])
+  assert.equal(counts.lines, 4)
+  assert.equal(counts.earliestMs, Date.UTC(2026, 10, 20))
+  assert.equal(counts.latestMs, Date.UTC(2026, 10, 23))
+})
+
+test('a record of the window glued behind a torn one outside it is still found', () => {
+  const torn = line('torn', '2026-11-01T00:00:00.000Z').slice(0, 80)
+  const span = { sinceMs: Date.UTC(2026, 10, 21), untilMs: Infinity }
+  const { users } = read(
+    `${line('old', '2026-11-01T00:00:00.000Z')}\n${torn}${line('new')}\n`,
+    span,
+  )
+  assert.deepEqual(users, ['new'])
+})
+
+test('other writers are read too: other key orders, spaces, fractions, other forms of time', () => {
+  const text = [
+    '{"user":"a","ts":"2026-11-22T15:12:11.034Z","prompt_tokens":5}',
+    '{ "ts": "2026-11-22T16:12:11+01:00", "user": "b", "ms": 12.5, "prompt_tokens": null }',
+    '{"ts":"2026-11-22T15:12:11.034Z","user":"\\u0063","total_tokens":-1,"mock":true}',
+  ].join('\n')
+  const { usages, counts } = read(text)
+  assert.deepEqual(
+    usages.map((usage) => usage.user),
+    ['a', 'b', 'c'],
+  )
+  assert.equal(usages[0]?.prompt_tokens, 5)
+  assert.equal(usages[1]?.ts_ms, Date.UTC(2026, 10, 22, 15, 12, 11))
+  assert.equal(usages[1]?.ms, 12.5)
+  assert.equal(usages[1]?.prompt_tokens, undefined)
+  assert.equal(usages[2]?.total_tokens, undefined)
+  assert.equal(usages[2]?.mock, true)
+  assert.equal(counts.skipped, 0)
+})
+
+const COUNT = fc.option(fc.nat({ max: 10 ** 9 }), { nil: undefined })
+const NAME = fc.option(fc.string({ unit: 'grapheme', maxLength: 20 }), { nil: undefined })
+
+test('the fast scanner and JSON.parse agree on every record the ledger writes', () => {
+  const scanner = createLineScanner()
+  let fast = 0
+  const record = fc.record({
+    ts: fc
+      .date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
+      .map((date) => date.toISOString()),
+    user: NAME,
+    model: NAME,
+    served_model: NAME,
+    provider: NAME,
+    error: NAME,
+    prompt_tokens: COUNT,
+    completion_tokens: COUNT,
+    total_tokens: COUNT,
+    cached_tokens: COUNT,
+    cache_write_tokens: COUNT,
+    reasoning_tokens: COUNT,
+    estimated: fc.constantFrom(true, undefined),
+    mock: fc.constantFrom(true, undefined),
+    ms: fc.nat(),
+    attempts: fc.array(fc.record({ model: fc.string(), provider: fc.string(), ms: fc.nat() }), {
+      maxLength: 3,
+    }),
+  })
+  fc.assert(
+    fc.property(record, (made) => {
+      const full = { ...made, id: 'req_1', api: 'chat', status: 200, outcome: 'ok' }
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      const text = renderLine(full as unknown as UsageRecord)
+      const { usages } = read(`${text}\n`)
+      assert.equal(usages.length, 1)
+      const bytes = Buffer.from(text)
+      const tsMs = scanner.readTime(bytes, 0, bytes.length)
+      assert.equal(tsMs, Date.parse(made.ts))
+      const scanned = scanner.scan(bytes, 0, bytes.length, tsMs)
+      // Names with escapes are left to the slow way; the result must be the same by either.
+      if (scanned !== undefined) {
+        fast++
+        assert.equal(scanner.end, bytes.length)
+      }
+      const expected = JSON.parse(text)
+      for (const field of [
+        'user',
+        'model',
+        'served_model',
+        'provider',
+        'prompt_tokens',
+        'completion_tokens',
+        'total_tokens',
+        'cached_tokens',
+        'cache_write_tokens',
+        'reasoning_tokens',
+        'ms',
+      ] as const) {
+        assert.equal(usages[0]?.[field], expected[field])
+        if (scanned !== undefined) assert.equal(scanned[field], expected[field])
+      }
+      assert.equal(usages[0]?.estimated, expected.estimated === true)
+      assert.equal(usages[0]?.mock, expected.mock === true)
+    }),
+    { numRuns: 2000 },
+  )
+  assert.ok(fast > 500, `the fast way was taken ${fast} times`)
+})
+
+test('an ordinary line is read the fast way', () => {
+  const scanner = createLineScanner()
+  const bytes = Buffer.from(`${line('user-a')}\n`)
+  const tsMs = scanner.readTime(bytes, 0, bytes.length)
+  const usage = scanner.scan(bytes, 0, bytes.length, tsMs)
+  assert.equal(usage?.user, 'user-a')
+  assert.equal(usage?.completion_tokens, 39)
+  assert.equal(scanner.end, bytes.length - 1)
+})
+
+test('times that are none are left to the slow way', () => {
+  const scanner = createLineScanner()
+  for (const ts of [
+    '2026-02-30T00:00:00.000Z',
+    '2026-13-01T00:00:00.000Z',
+    '2026-11-22T24:00:00.000Z',
+    '2026-11-22T15:60:00.000Z',
+    '2026-11-22T15:12:11.03xZ',
+    '2026-11-2\u00e415:12:11.034Z',
+    '2026-11-22T15:12:11.034+',
+  ]) {
+    const bytes = Buffer.from(`{"ts":"${ts}","user":"a"}`)
+    assert.ok(Number.isNaN(scanner.readTime(bytes, 0, bytes.length)), ts)
+  }
+})
