@@ -110,14 +110,14 @@ export function renderCount(count: number, exact: boolean): string {
   return `${(scaled / 1000).toFixed(1)}T`
 }
 
-/** `$1.48`, `$0.0032`, `<$0.0001`; with `exact`, up to nine decimals. `$0.00` only for nothing at all. */
+/** `$1.48`, `$0.0032`, `<$0.0001`; with `exact`, six decimals at most. `$0.00` only for nothing at all. */
 export function renderUsd(usd: number, exact: boolean): string {
+  if (usd > 0 && usd < (exact ? 0.0000005 : 0.00005)) return exact ? '<$0.000001' : '<$0.0001'
   if (exact) {
-    const [whole = '0', decimals = ''] = usd.toFixed(9).split('.')
+    const [whole = '0', decimals = ''] = usd.toFixed(6).split('.')
     const dollars = Number(whole).toLocaleString('en-US')
     return `$${dollars}.${decimals.replace(/0+$/, '').padEnd(2, '0')}`
   }
-  if (usd > 0 && usd < 0.00005) return '<$0.0001'
   if (usd > 0 && usd < 0.00995) return `$${usd.toFixed(4)}`
   const rounded = { minimumFractionDigits: 2, maximumFractionDigits: 2 }
   return `$${usd.toLocaleString('en-US', rounded)}`

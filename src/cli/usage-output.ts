@@ -25,8 +25,8 @@ export interface TableLook {
 const BAR_WIDTH = 10
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const
 const NAME_KEYS: ReadonlySet<GroupKey> = new Set(['user', 'model', 'served', 'provider'])
-// What a name keeps when there is no room at all.
-const NAME_SHRINKS_TO = 8
+// What a name keeps when there is no room at all: `us…-a`.
+const NAME_SHRINKS_TO = 5
 
 /** The table of cli.md §5: rows, a rule, the total. */
 export function renderUsageTable(

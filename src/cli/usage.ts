@@ -124,7 +124,8 @@ async function runUsage(io: CommandIo, flags: UsageFlags): Promise<void> {
   const rows = sorted.slice(0, top)
 
   const view: View = { io, flags, now, zone, window, by, format, summary, report, rows }
-  io.stdout.write(`${[...renderBody(view)].join('\n')}\n`)
+  const body = renderBody(view)
+  if (body.length > 0) io.stdout.write(`${body.join('\n')}\n`)
   const notes = renderNotes(view, sorted.length - rows.length)
   if (notes.length > 0) io.stderr.write(`${notes.join('\n')}\n`)
   if (flags.strict === true && summary.skipped > 0) io.exitCode = 1

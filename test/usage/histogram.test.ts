@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { createHistogram } from '../../src/usage/histogram.ts'
+
+function exactPercentile(values: readonly number[], fraction: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(1, Math.ceil(fraction * sorted.length)) - 1] ?? NaN
+}
+
+test('percentiles are exact for few values', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(), { minLength: 1, maxLength: 64 }), (values) => {
+      const histogram = createHistogram()
+      for (const value of values) histogram.add(value)
+      for (const fraction of [0, 0.5, 0.95, 1]) {
+        assert.equal(histogram.percentile(fraction), exactPercentile(values, fraction))
+      }
+    }),
+  )
+})
+
+test('percentiles are within one per cent for many values, whatever their range', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 1e9 })), {
+        minLength: 65,
+        maxLength: 2000,
+      }),
+      (values) => {
+        const histogram = createHistogram()
+        for (const value of values) histogram.add(value)
+        for (const fraction of [0.01, 0.5, 0.9, 0.95, 0.99, 1]) {
+          const exact = exactPercentile(values, fraction)
+          const seen = histogram.percentile(fraction) ?? NaN
+          assert.ok(Math.abs(seen - exact) <= exact * 0.01 + 1e-9, `${seen} for ${exact}`)
+        }
+      },
+    ),
+    { numRuns: 200 },
+  )
+})
+
+test('zeros are zero, and no values have no percentile', () => {
+  const histogram = createHistogram()
+  assert.equal(histogram.percentile(0.5), undefined)
+  for (let i = 0; i < 100; i++) histogram.add(0)
+  assert.equal(histogram.percentile(0.5), 0)
+})
