@@ -21,6 +21,8 @@ import { keySource } from './words.ts'
 
 // After ^C the provider call is aborted and its line is logged; more than this is a hang.
 const LEAVE_LIMIT_MS = 2000
+// A made-up answer streams visibly to a person and at once to a program.
+const MOCK_PACE_MS = 20
 
 /** One prompt, ready to be sent. */
 export interface Question {
@@ -57,6 +59,7 @@ export async function sendQuestion(
       io.stderr.write(`warning: the usage log: ${cleanForTerminal(error.message)}\n`)
     },
     noLog: !options.log,
+    mockPaceMs: options.format === 'text' && io.stdout.isTTY === true ? MOCK_PACE_MS : 0,
   })
   const answer = createAnswer({
     app: module,
@@ -66,7 +69,7 @@ export async function sendQuestion(
     },
   })
   const leaving = watchForLeaving(io, answer)
-  const call = createCall(io, config, question)
+  const call = createCall(io, config, question, app.newRequestId())
   let thrown: unknown
   try {
     view.start()
@@ -140,11 +143,11 @@ function exitAfter(signal: StopSignal): number {
 }
 
 /** The call a server would have made of the same request. */
-function createCall(io: ProgramIo, config: Config, question: Question): Call {
+function createCall(io: ProgramIo, config: Config, question: Question, id: string): Call {
   const { user, options } = question
   const body = new TextEncoder().encode(JSON.stringify(createBody(config, question)))
   return {
-    id: io.newRequestId(),
+    id,
     api: 'chat',
     headers: { 'content-type': 'application/json', 'x-user': user.name },
     readBody: () => Promise.resolve(body),

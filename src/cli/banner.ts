@@ -4,7 +4,8 @@
  */
 import type { ChalkInstance } from 'chalk'
 import type { Config, Provider, User } from '../config/config.ts'
-import { displayWidth, padEnd } from './fit.ts'
+import { padEnd } from './fit.ts'
+import { displayWidth } from './table.ts'
 import { cleanForTerminal } from './clean.ts'
 import { listTargets, mayUse, readinessOf } from './who.ts'
 import { countOf, quoteForShell, renderKeySource, renderPath, renderSource } from './words.ts'

@@ -4,7 +4,8 @@
  */
 import type { Config, User } from '../config/config.ts'
 import { EXIT } from './exit-codes.ts'
-import { displayWidth, padEnd } from './fit.ts'
+import { padEnd } from './fit.ts'
+import { displayWidth } from './table.ts'
 import type { ProgramIo } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
 import { hostOf, listTargets } from './who.ts'

@@ -4,7 +4,7 @@
  */
 import { renderExitCodes } from './exit-codes.ts'
 
-const EXAMPLES = `  aiproxy serve                            run the proxy on http://127.0.0.1:4242
+const EXAMPLES = `  aiproxy serve                            run the proxy at 127.0.0.1:4242
   aiproxy ask -u user-a -m gpt-5 "Hello"   one prompt, by the same path
   git diff | aiproxy ask "Review this"     what comes in goes before the prompt
   aiproxy users                            who may use which model
@@ -50,7 +50,7 @@ const ENVIRONMENT = `Environment
   AIPROXY_USER                          user of aiproxy ask, like --user
   AIPROXY_LOG                           quiet, info, debug (-v), trace (-vv)
   NO_COLOR, FORCE_COLOR, TERM=dumb      colour; --color wins over them
-  XDG_CONFIG_HOME, XDG_STATE_HOME       where config and usage log are looked for
+  XDG_CONFIG_HOME, XDG_STATE_HOME       where config and usage log are
 
 A ./.env file is read when there is one and never overrides a variable that is
 already set. Order: flag, environment, .env, config file, default. A config file

@@ -96,7 +96,6 @@ export interface World {
   readonly exit: (code: number) => void
   /** The exit code of an orderly end. */
   readonly setExitCode: (code: number) => void
-  readonly newRequestId: () => string
   readonly version: () => string
   /** `GET` on loopback with a short limit; `undefined` where nothing answers in HTTP. */
   readonly probe: (url: string) => Promise<ProbeReply | undefined>
@@ -119,7 +118,7 @@ export interface World {
   readonly loadCosts?: ((config: Config) => Promise<CostOf>) | undefined
   /** Today's use by user, where it is wired; without it the column is not shown. */
   readonly readToday?:
-    | ((config: Config, now: number) => Promise<ReadonlyMap<string, TodayUse>>)
+    | ((config: Config, nowMs: number) => Promise<ReadonlyMap<string, TodayUse> | undefined>)
     | undefined
 }
 

@@ -77,7 +77,7 @@ async function run(argv: readonly string[], world: World): Promise<number> {
     const command = seen.operands.slice(0, 1).filter((word) => COMMANDS.has(word))
     const { text, exitCode } = reportError(
       thrown instanceof CommanderError
-        ? explainMisuse(thrown, argv, command)
+        ? explainMisuse(thrown, { words: argv, command, flags: io.knownFlags })
         : pointToHelp(thrown, command),
       { json: io.flags.json === true, verbose: io.flags.verbose, paint: io.paintErr },
     )
@@ -126,6 +126,10 @@ async function createProgram(io: MainIo, word: string | undefined): Promise<Comm
     takeLogLevel(io.env['AIPROXY_LOG'], io.flags)
   })
   adopt(program, io)
+  const loaded = program.commands.filter((command) => command.name() === word)
+  io.knownFlags = [program, ...loaded, ...loaded.flatMap((command) => command.commands)]
+    .flatMap((command) => command.options)
+    .flatMap((option) => option.long ?? [])
   return program
 }
 
@@ -274,6 +278,8 @@ function takeLogLevel(level: string | undefined, flags: GlobalFlags): void {
 // ── io ──────────────────────────────────────────────────────────────────────────────────────────
 
 interface MainIo extends ProgramIo {
+  /** Long names of the flags of the command that was loaded, the shared ones included. */
+  knownFlags: readonly string[]
   loadEnv(): Promise<ProgramIo['env']>
 }
 
@@ -288,6 +294,7 @@ function createIo(world: World, { flags, color }: Scan): MainIo {
     paintErr: createPaint({ flag: color, env, isTTY: world.stderr.isTTY }),
     flags,
     exitCode: EXIT.done,
+    knownFlags: [],
     loadEnv: () => world.readEnvFile({ envFile: flags.envFile, env, cwd, home }),
     loadConfig: (overrides) =>
       world.loadConfig({ flag: flags.config, env: io.env, cwd, home, overrides }),

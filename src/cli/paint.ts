@@ -22,7 +22,7 @@ export function chooseColorLevel({ flag, env, isTTY }: PaintChoice): ColorSuppor
   // "When present and not an empty string", whatever its value.
   if ((env['NO_COLOR'] ?? '') !== '') return 0
   const forced = env['FORCE_COLOR']
-  if (forced !== undefined) {
+  if (forced !== undefined && forced !== '') {
     switch (forced) {
       case '0':
       case 'false':

@@ -5,6 +5,7 @@
 import { inspect } from 'node:util'
 import { CommanderError } from 'commander'
 import type { ChalkInstance } from 'chalk'
+import { nearest } from '../config/nearest.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
 import { renderTerminal } from '../errors/render.ts'
 import { exitCodeOf } from './exit-codes.ts'
@@ -68,26 +69,35 @@ export function isHelpShown(thrown: unknown): boolean {
   return thrown instanceof CommanderError && thrown.exitCode === 0
 }
 
-/**
- * What commander complains of, as `usage_wrong` with the corrected command line as its hint.
- * `words` is the command line after the program's name, `command` the words that name the command.
- */
+/** What explainMisuse needs beside the complaint. */
+export interface CommandLine {
+  /** After the program's name. */
+  readonly words: readonly string[]
+  /** The words that name the command; empty where none was recognised. */
+  readonly command: readonly string[]
+  /** Long names of the flags that would have been understood. */
+  readonly flags: readonly string[]
+}
+
+/** What commander complains of, as `usage_wrong` with the corrected command line as its hint. */
 export function explainMisuse(
   error: CommanderError,
-  words: readonly string[],
-  command: readonly string[],
+  { words, command, flags }: CommandLine,
 ): ProxyError {
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
   const said = first.replace(/\.$/, '')
-  const suggestion = /^\(Did you mean (?:one of )?(.+)\?\)$/.exec(rest.join(' '))?.[1]?.split(', ')
   const help = ['aiproxy', ...command, '--help'].map(quoteForShell).join(' ')
 
   const wrong = /^unknown (?:option|command) '(.+)'$/.exec(first)?.[1]
   if (wrong !== undefined) {
-    const [nearest] = suggestion ?? []
-    if (nearest !== undefined) {
-      return new ProxyError('usage_wrong', `${said}; did you mean ${suggestion?.join(' or ')}?`, {
-        hint: renderCommand(words.map((word) => replaceName(word, wrong, nearest))),
+    const [name = ''] = wrong.split('=')
+    const suggested = /^\(Did you mean (?:one of )?(.+)\?\)$/.exec(rest.join(' '))?.[1]?.split(', ')
+    // Commander compares `--modle=gpt-5` as a whole.
+    const near = suggested ?? [nearest(name, flags)].filter((flag) => flag !== undefined)
+    const [right] = name.startsWith('-') && !name.startsWith('--') ? [] : near
+    if (right !== undefined) {
+      return new ProxyError('usage_wrong', `${said}; did you mean ${near.join(' or ')}?`, {
+        hint: renderCommand(words.map((word) => replaceName(word, name, right))),
       })
     }
     // A prompt that begins with a dash: `ask "-5 dogs"`.

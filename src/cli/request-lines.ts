@@ -5,7 +5,8 @@
 import type { ChalkInstance } from 'chalk'
 import type { UsageRecord } from '../usage/record.ts'
 import type { FailoverEvent } from './ask-view.ts'
-import { cutEnd, cutMiddle, displayWidth, padEnd, padStart } from './fit.ts'
+import { cutEnd, padEnd, padStart } from './fit.ts'
+import { cutMiddle, displayWidth } from './table.ts'
 import { cleanForTerminal } from './clean.ts'
 import { renderClock, renderCost, renderCount, renderDuration } from './words.ts'
 
@@ -57,7 +58,9 @@ export function renderRequestLine(
   const wide = columns >= WIDE_COLUMNS
   const tokens = tokensOf(record)
   const remark = remarkOf(record)
-  const cost = record.mock === true ? 'mock' : costUsd === undefined ? '' : renderCost(costUsd)
+  // What no model answered cost nothing, which needs no saying.
+  const priced = costUsd !== undefined && (tokens !== '' || costUsd > 0)
+  const cost = record.mock === true ? 'mock' : priced ? renderCost(costUsd) : ''
   const paintCost = record.mock === true ? paint.yellow : paint.dim
   const paintRemark = record.outcome === 'ok' ? paint.dim : paint.yellow
 

@@ -24,7 +24,7 @@ import {
 export type LogFormat = 'auto' | 'pretty' | 'json'
 
 export interface ServeReport {
-  readonly options: Required<Pick<AppOptions, 'hooks' | 'onLogFailure'>>
+  readonly options: Required<Pick<AppOptions, 'hooks' | 'onLogFailure' | 'onUnexpected'>>
   listening(at: { readonly host: string; readonly port: number }): void
   /** The first signal: `inFlight` requests are still waited for. */
   draining(inFlight: number): void
@@ -117,6 +117,13 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
         if (nowMs - lastLogFailureMs < LOG_FAILURE_EVERY_MS) return
         lastLogFailureMs = nowMs
         warn(`the usage log cannot be written: ${error.message}`)
+      },
+      onUnexpected(error) {
+        warn(`something went wrong inside aiproxy: ${error.message}`)
+        if (io.flags.verbose < 2) return
+        for (const line of (error.stack ?? '').split('\n')) {
+          io.stderr.write(`  ${cleanForTerminal(line)}\n`)
+        }
       },
     },
     listening({ host, port }) {

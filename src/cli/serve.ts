@@ -26,6 +26,8 @@ interface ServeFlags {
 const DRAIN_MS = 25_000
 // The second signal still lets aborted requests be logged, if they are quick about it.
 const HURRY_MS = 500
+// A mocked stream should be seen streaming.
+const MOCK_PACE_MS = 20
 
 const EXAMPLES = `
 Examples
@@ -71,7 +73,7 @@ async function serve(io: ProgramIo, flags: ServeFlags): Promise<void> {
     costOf: await io.loadCosts?.(config),
   })
   const module = await io.loadApp()
-  const app = await module.createApp(config, report.options)
+  const app = await module.createApp(config, { ...report.options, mockPaceMs: MOCK_PACE_MS })
   let at: { readonly host: string; readonly port: number }
   try {
     at = await app.listen()

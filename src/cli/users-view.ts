@@ -2,7 +2,8 @@
 import type { ChalkInstance } from 'chalk'
 import type { Config, User, UserModel } from '../config/config.ts'
 import { renderReadiness } from './banner.ts'
-import { cutMiddle, displayWidth, padEnd } from './fit.ts'
+import { padEnd } from './fit.ts'
+import { cutMiddle, displayWidth, renderTable } from './table.ts'
 import type { TodayUse } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
 import { listTargets } from './who.ts'
@@ -82,18 +83,13 @@ export function renderUserTable(config: Config, plan: TablePlan): string {
     row.limits,
     ...(today === undefined ? [] : [row.today]),
   ])
-  const columnWidths = heads.map((head, column) =>
-    widest(
-      head,
-      rows.map((row) => row[column] ?? ''),
-    ),
-  )
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => padEnd(cell, columnWidths[column] ?? 0))
-      .join(GAP)
-      .trimEnd()
-  return [paint.bold(line(heads)), ...rows.map(line)].map((text) => `${text}\n`).join('')
+  const lines = renderTable({
+    columns: heads.map((header) => ({ header, align: 'left' })),
+    rows,
+    rules: false,
+    paintFrame: paint.bold,
+  })
+  return lines.map((line) => `${line}\n`).join('')
 }
 
 /** Everything about one user; models with their chain and each target's readiness. */

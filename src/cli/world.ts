@@ -65,13 +65,18 @@ export function createWorld(): World {
     setExitCode: (code) => {
       process.exitCode = code
     },
-    newRequestId: () => `req_${crypto.randomUUID().replaceAll('-', '')}`,
     version: readVersion,
     probe,
     // Each is loaded where it is used: `--help` must not pay for yaml or undici.
     readEnvFile: async (options) => (await import('../config/env-file.ts')).readEnvFile(options),
     loadConfig: async (options) => (await import('../config/load.ts')).loadConfig(options),
     loadApp: () => import('../app.ts'),
+    loadCosts: async (config) => {
+      const { createPriceLookup, recordCostUsd } = await import('../usage/prices.ts')
+      const priceOf = createPriceLookup(config.models)
+      return (record) => recordCostUsd(record, priceOf)
+    },
+    readToday: async (config, nowMs) => (await import('./today.ts')).readTodayUse(config, nowMs),
   }
 }
 
