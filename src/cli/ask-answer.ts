@@ -162,7 +162,7 @@ export function createAnswer(plan: AnswerPlan): Answer {
 export function extractFenced(text: string): string | undefined {
   const lines = text.split('\n')
   for (const [start, line] of lines.entries()) {
-    const open = /^( {0,3})(`{3,}|~{3,})(.*)$/.exec(line)
+    const open = /^( {0,3})(`{3,}|~{3,})([^\n]*)$/.exec(line)
     const [, indent = '', fence = '', info = ''] = open ?? []
     // An info string of a backtick fence has no backtick: that would be inline code.
     if (open === null || (fence.startsWith('`') && info.includes('`'))) continue

@@ -14,7 +14,7 @@ export interface Exchange {
   /** The body of the call, parsed. */
   readonly body: Record<string, unknown>
   /** Writes pieces as the fake wire has them. */
-  say(...pieces: ChatPiece[]): boolean
+  readonly say: (...pieces: ChatPiece[]) => boolean
 }
 
 export interface FakeOptions {
@@ -192,14 +192,18 @@ export function createFake(options: FakeOptions = {}): FakeRun {
     configFlags,
     appOptions: () => appOptions,
     advance(ms) {
-      nowMs += ms
-      // An action may set the next timer.
+      const untilMs = nowMs + ms
+      // One after the other: an action may set the next timer.
       for (;;) {
-        const due = [...timers].find((timer) => timer.atMs <= nowMs)
-        if (due === undefined) return
+        const [due] = [...timers]
+          .filter((timer) => timer.atMs <= untilMs)
+          .toSorted((a, b) => a.atMs - b.atMs)
+        if (due === undefined) break
         timers.delete(due)
+        nowMs = due.atMs
         due.action()
       }
+      nowMs = untilMs
     },
     signal(name) {
       for (const listener of signals) listener(name)
@@ -213,6 +217,22 @@ export function createFake(options: FakeOptions = {}): FakeRun {
     main: (...argv) => main(argv, world),
   }
 }
+
+/** A promise and the function that opens it: how a script is held at one point. */
+export function createGate(): { readonly opened: Promise<void>; open(this: void): void } {
+  let open = nothing
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return {
+    opened,
+    open() {
+      open()
+    },
+  }
+}
+
+function nothing(): void {}
 
 /** Runs one command line to its end. */
 export async function run(

@@ -156,7 +156,7 @@ test('no line is ever wider than the terminal, and none has a control character'
 
 test('numbers are never cut where the terminal has 80 columns', () => {
   const changes = { prompt_tokens: 433_314, completion_tokens: 61_001, model: 'x'.repeat(99) }
-  assert.match(line(changes, 80, 12.5), / 433\.3K\+61\.0K +\$12\.50$/)
+  assert.match(line(createRecord(changes), 80, 12.5), / 433\.3K\+61\.0K +\$12\.50$/)
 })
 
 test('a failover line names the broken target, why, and who is next', () => {
