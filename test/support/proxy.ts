@@ -79,7 +79,7 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const output = watchOutput(child)
+  const output = watchOutput(child, true)
   owner.after(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await output.exited
@@ -155,7 +155,7 @@ export interface CliResult {
 /** Runs one command to its end. */
 export async function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {
   const child = startCli(args, options)
-  const output = watchOutput(child)
+  const output = watchOutput(child, false)
   try {
     const { code, signal } = await within(output.exited, `the end of aiproxy ${args.join(' ')}`)
     return { code, signal, stdout: output.stdout(), stderr: output.stderr() }
@@ -186,7 +186,7 @@ export async function runShell(script: string, options: CliOptions): Promise<Cli
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const output = watchOutput(child)
+  const output = watchOutput(child, false)
   try {
     const { code, signal } = await within(output.exited, `the end of ${script}`)
     return { code, signal, stdout: output.stdout(), stderr: output.stderr() }
@@ -210,7 +210,8 @@ interface Output {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
-function watchOutput(child: ChildProcess): Output {
+/** Gathers what a program writes; `jsonLines`: each stdout line that begins like an object must be one. */
+function watchOutput(child: ChildProcess, jsonLines: boolean): Output {
   let stdout = ''
   let stderr = ''
   // Whole JSON lines of stdout, and how much of the text they were read from.
@@ -229,7 +230,7 @@ function watchOutput(child: ChildProcess): Output {
     for (let end = stdout.indexOf('\n', read); end >= 0; end = stdout.indexOf('\n', read)) {
       const line = stdout.slice(read, end)
       read = end + 1
-      if (line.startsWith('{')) events.push(map(parseJson(line)))
+      if (jsonLines && line.startsWith('{')) events.push(map(parseJson(line)))
     }
     wakeAll()
   })
