@@ -16,7 +16,7 @@ import {
 } from '../../src/dialects/reply-pipe.ts'
 import { translateRequest } from '../../src/dialects/translate.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
-import { parseJsonObject } from '../../src/wire/json.ts'
+import { parseJsonObject, readString } from '../../src/wire/json.ts'
 import { cuts, ROOT } from '../wire/cuts.ts'
 
 const FOLDER = new URL('test/fixtures/transcripts/', ROOT)
@@ -33,7 +33,7 @@ function contextFor(request: Uint8Array): ReplyContext {
     chat,
     anthropic,
     body,
-    { model: String(body['model']), maxTokens: undefined, strict: false },
+    { model: readString(body['model']) ?? '', maxTokens: undefined, strict: false },
     createNotes(false),
   )
   return {
