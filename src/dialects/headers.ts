@@ -62,10 +62,8 @@ function splitList(list: string): string[] {
 }
 
 const REPLY_ALWAYS: readonly string[] = ['retry-after', 'retry-after-ms', 'x-should-retry']
-const RATE_LIMITS: Record<Family, RegExp> = {
-  openai: /^x-ratelimit-/,
-  anthropic: /^anthropic-ratelimit-/,
-}
+// Gateways in front of a provider send the other family's names, too.
+const RATE_LIMIT = /^(x|anthropic)-ratelimit-/
 
 /** The two families' names for one figure. */
 const CONVERTED: ReadonlyArray<
@@ -96,7 +94,7 @@ export function mapReplyHeaders(
     if (value === undefined || !isPlain(value)) continue
     const passes =
       REPLY_ALWAYS.includes(name) ||
-      (RATE_LIMITS[family].test(name) && !isPlaceholder(name, value)) ||
+      (RATE_LIMIT.test(name) && !isPlaceholder(name, value)) ||
       (name === 'openai-processing-ms' && from === to)
     if (passes) mapped.push([name, value])
   }
@@ -105,6 +103,7 @@ export function mapReplyHeaders(
       const [source, wanted] = family === 'openai' ? [openai, anthropic] : [anthropic, openai]
       const value = upstreamHeaders[source]
       if (value === undefined || isPlaceholder(source, value)) continue
+      if (upstreamHeaders[wanted] !== undefined) continue
       const converted = kind === 'count' ? readCountText(value) : convertReset(value, family, nowMs)
       if (converted !== undefined) mapped.push([wanted, converted])
     }

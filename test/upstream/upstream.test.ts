@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
 import type { Provider } from '../../src/config/config.ts'
@@ -13,6 +13,12 @@ interface Peer {
   readonly sockets: Socket[]
   /** Everything received so far, per connection. */
   readonly received: string[]
+}
+
+function portOf(server: Server): number {
+  const address = server.address()
+  assert(typeof address === 'object' && address !== null)
+  return address.port
 }
 
 /** A raw TCP peer that runs `script` when a request's head has arrived. */
@@ -37,8 +43,7 @@ async function listen(
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, sockets, received }
+  return { url: `http://127.0.0.1:${portOf(server)}`, sockets, received }
 }
 
 function providerAt(baseUrl: string): Provider {
@@ -139,7 +144,7 @@ test('a refused connection is upstream_unreachable', async (t) => {
   const peer = await listen(t, () => {})
   const closed = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => closed.once('listening', resolve))
-  const { port } = closed.address() as AddressInfo
+  const port = portOf(closed)
   await new Promise((resolve) => closed.close(resolve))
   assert.equal(codeOf(await ask(open(t), `http://127.0.0.1:${port}`)), 'upstream_unreachable')
   assert.equal(peer.sockets.length, 0)
