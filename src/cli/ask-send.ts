@@ -46,6 +46,11 @@ export async function sendQuestion(
   const module = await io.loadApp()
   const costOf = await io.loadCosts?.(config)
   let record: UsageRecord | undefined
+  // Here stdout is the answer; a server's collector is not listening to it.
+  const logIsStdout = config.log === '-'
+  if (logIsStdout && options.log && io.flags.quiet !== true) {
+    io.stderr.write('note: the usage log of this config is stdout: this request is not logged\n')
+  }
   const app = await module.createApp(config, {
     hooks: {
       onFailover: (event) => {
@@ -58,7 +63,7 @@ export async function sendQuestion(
     onLogFailure: (error) => {
       io.stderr.write(`warning: the usage log: ${cleanForTerminal(error.message)}\n`)
     },
-    noLog: !options.log,
+    noLog: !options.log || logIsStdout,
     mockPaceMs: options.format === 'text' && io.stdout.isTTY === true ? MOCK_PACE_MS : 0,
   })
   const answer = createAnswer({

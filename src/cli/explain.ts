@@ -10,7 +10,7 @@ import type { ProgramIo } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
 import { hostOf, listTargets } from './who.ts'
 import type { TargetView } from './who.ts'
-import { jsonLine, renderDuration, renderKeySource, renderLimits, renderSource } from './words.ts'
+import { jsonLine, renderDuration, renderLimits, renderSource } from './words.ts'
 
 export interface ExplainQuestion {
   readonly user: User
@@ -103,7 +103,9 @@ function renderTargets(targets: readonly TargetView[], io: ProgramIo): string[] 
     ]),
   )
   return targets.map(({ provider, readiness }, index) => {
-    const source = renderKeySource(provider.credential)
+    const { credential } = provider
+    const source =
+      credential.kind === 'none' ? 'no key needed' : cleanForTerminal(credential.source)
     const marks = {
       ready: `${green('✓')} ${source}`,
       'no-key': `${red('✗')} ${source} not set: a credential failure`,

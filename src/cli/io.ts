@@ -66,7 +66,7 @@ export type CostOf = (record: UsageRecord) => number | undefined
 /** What one user did since local midnight. */
 export interface TodayUse {
   readonly requests: number
-  /** `undefined` where some request has no known price. */
+  /** `undefined` where some request has no known price, or none has one. */
   readonly costUsd: number | undefined
 }
 

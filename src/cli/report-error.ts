@@ -103,7 +103,8 @@ export function explainMisuse(
     // A prompt that begins with a dash: `ask "-5 dogs"`.
     const position = words.indexOf(wrong)
     if (command[0] === 'ask' && position > 0 && !/^--?[a-z][\w-]*(=|$)/i.test(wrong)) {
-      return new ProxyError('usage_wrong', `${said}; a prompt that begins with - goes after --`, {
+      const example = `aiproxy ask -- ${quoteForShell(wrong)}`
+      return new ProxyError('usage_wrong', `${said}; after -- it is a prompt: ${example}`, {
         hint: renderCommand([...words.slice(0, position), '--', ...words.slice(position)]),
       })
     }

@@ -8,6 +8,13 @@ import type { TodayUse } from './io.ts'
 // About a third of a second; `aiproxy users` is not the place to wait for more.
 const CHEAP_BYTES = 64 * 1024 * 1024
 
+interface Counting {
+  requests: number
+  costUsd: number | undefined
+  /** Some request has no known price, so the sum has none. */
+  unpriced: boolean
+}
+
 /**
  * Today's use by user name; who did nothing is absent. `undefined` where the log cannot be read quickly
  * and wholly: no number is better than a wrong one.
@@ -16,8 +23,8 @@ export async function readTodayUse(
   config: Config,
   nowMs: number,
 ): Promise<ReadonlyMap<string, TodayUse> | undefined> {
-  const uses = new Map<string, { requests: number; costUsd: number | undefined }>()
-  const size = sizeOf(config.log)
+  const uses = new Map<string, Counting>()
+  const size = config.log === '-' ? undefined : sizeOf(config.log)
   if (size === 0) return uses
   // A path with a wildcard in it would be taken for a pattern.
   if (size === undefined || size > CHEAP_BYTES || /[*?[]/.test(config.log)) return undefined
@@ -31,12 +38,14 @@ export async function readTodayUse(
       span: { sinceMs: midnight.getTime(), untilMs: Infinity },
       onUsage(usage) {
         if (usage.user === undefined) return
-        const use = uses.get(usage.user) ?? { requests: 0, costUsd: 0 }
-        // A made-up answer costs nothing, though it has no price.
-        const cost = usage.mock ? 0 : costUsd(usage, priceOf, usage.ts_ms)
+        const use = uses.get(usage.user) ?? { requests: 0, costUsd: undefined, unpriced: false }
         use.requests++
-        use.costUsd =
-          use.costUsd === undefined || cost === undefined ? undefined : use.costUsd + cost
+        // A made-up answer has no price, and hides none either.
+        if (!usage.mock) {
+          const cost = costUsd(usage, priceOf, usage.ts_ms)
+          use.unpriced ||= cost === undefined
+          use.costUsd = use.unpriced ? undefined : (use.costUsd ?? 0) + (cost ?? 0)
+        }
         uses.set(usage.user, use)
       },
     })

@@ -15,7 +15,10 @@ export function createWorld(): World {
   let stdoutIsGone = false
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // `| head -1`: the reader has what it wanted. Anything else (a full disk) is a failure.
-    if (error.code !== 'EPIPE') process.exit(1)
+    if (error.code !== 'EPIPE') {
+      process.stderr.write(`error: stdout cannot be written: ${error.message}\n`)
+      process.exit(1)
+    }
     if (stdoutIsGone) return
     stdoutIsGone = true
     if (whenStdoutGoes.size === 0) process.exit(0)

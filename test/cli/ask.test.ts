@@ -231,6 +231,17 @@ test('--no-stream asks for one piece and prints it', async () => {
   assert.equal(stdout, 'Hello! How can I help you today?\n')
 })
 
+test('where the usage log is stdout, the answer is not mixed with it', async () => {
+  const config = createConfig({ log: '-' })
+  const { stdout, stderr, fake } = await run(['ask', '-u', 'user-a', 'Hi'], {
+    config,
+    exchange: answers(),
+  })
+  assert.equal(fake.appOptions()?.noLog, true)
+  assert.equal(stdout, 'Hello! How can I help you today?\n')
+  assert.match(stderr, /^note: .*not logged\n/)
+})
+
 test('--no-log asks for an app without a log', async () => {
   const { fake } = await run(['ask', '-u', 'user-a', '--no-log', 'Hi'], { exchange: answers() })
   assert.equal(fake.appOptions()?.noLog, true)
@@ -386,8 +397,11 @@ test('--explain tells the path offline and shows no key', async () => {
   const options = { config: { ...config, providers } }
   const { code, stdout, fake } = await run(['ask', '-u', 'user-a', '--explain'], options)
   assert.equal(code, 0)
-  assert.match(stdout, / 1 +gpt-5 +openai +api\.openai\.com +✓ OPENAI_API_KEY\n/)
-  assert.match(stdout, / 2 +claude\S+ +anthropic +api\.anthropic\.com +✗ ANTHROPIC_API_KEY not set/)
+  assert.match(stdout, / 1 +gpt-5 +openai +api\.openai\.com +✓ env OPENAI_API_KEY\n/)
+  assert.match(
+    stdout,
+    / 2 +claude\S+ +anthropic +api\.anthropic\.com +✗ env ANTHROPIC_API_KEY not set/,
+  )
   assert.equal(stdout.includes('secret'), false)
   assert.deepEqual(fake.loaded, ['config'], 'the app is not even loaded')
   const json = await run(['ask', '-u', 'user-a', '--explain', '--json', '--no-failover'], options)
