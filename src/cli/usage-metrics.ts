@@ -101,7 +101,7 @@ function latency(
 
 /** `433.3K`; with `exact`, `433,314`. */
 export function renderCount(count: number, exact: boolean): string {
-  if (exact || count < 1000) return Math.round(count).toLocaleString('en-US')
+  if (exact || count < 1000) return groupDigits(String(Math.round(count)))
   let scaled = count
   for (const unit of ['K', 'M', 'B']) {
     scaled /= 1000
@@ -115,12 +115,16 @@ export function renderUsd(usd: number, exact: boolean): string {
   if (usd > 0 && usd < (exact ? 0.0000005 : 0.00005)) return exact ? '<$0.000001' : '<$0.0001'
   if (exact) {
     const [whole = '0', decimals = ''] = usd.toFixed(6).split('.')
-    const dollars = Number(whole).toLocaleString('en-US')
-    return `$${dollars}.${decimals.replace(/0+$/, '').padEnd(2, '0')}`
+    return `$${groupDigits(whole)}.${decimals.replace(/0+$/, '').padEnd(2, '0')}`
   }
   if (usd > 0 && usd < 0.00995) return `$${usd.toFixed(4)}`
-  const rounded = { minimumFractionDigits: 2, maximumFractionDigits: 2 }
-  return `$${usd.toLocaleString('en-US', rounded)}`
+  const [dollars = '0', cents = '00'] = usd.toFixed(2).split('.')
+  return `$${groupDigits(dollars)}.${cents}`
+}
+
+// Not toLocaleString: its tables take longer to load than a small log to read.
+function groupDigits(digits: string): string {
+  return digits.replace(/\B(?=(?:\d{3})+$)/g, ',')
 }
 
 /** `840ms`, `1.9s`, `2m05s`. */

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcessByStdio } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   existsSync,
@@ -12,6 +15,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createLedger, renderLine } from '../../src/usage/ledger.ts'
@@ -329,4 +333,85 @@ test('an over-long name does not make an over-long line', () => {
   const line = renderLine(record('req_1', { model: 'x'.repeat(1_000_000) }))
   assert.ok(line.length < 1024)
   assert.equal(String(Object(JSON.parse(line)).model).length, 256)
+})
+
+// What a child process runs: appends records named after itself and says each name once it is written.
+const WRITER = `
+import { writeSync } from 'node:fs'
+const { createLedger } = await import(process.argv[1])
+const [, , path, name, count] = process.argv
+const ledger = createLedger({ path })
+for (let i = 0; i < Number(count); i++) {
+  ledger.append({ ts: '2026-11-22T15:12:11.034Z', id: name + i, api: 'chat', status: 200, outcome: 'ok', ms: 1 })
+  if (path !== '-') writeSync(1, name + i + '\\n')
+}
+`
+
+function spawnWriter(
+  path: string,
+  name: string,
+  count: number,
+): ChildProcessByStdio<null, Readable, null> {
+  const ledger = new URL('../../src/usage/ledger.js', import.meta.url).href
+  const args = ['--input-type=module', '--eval', WRITER, ledger, path, name, String(count)]
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+test('a line is on disk once append has returned, even when the process is killed right then', async (t) => {
+  const path = join(temporaryFolder(t), 'usage.jsonl')
+  const child = spawnWriter(path, 'killed-', 1_000_000)
+  t.after(() => child.kill('SIGKILL'))
+  let said = ''
+  for await (const chunk of child.stdout) {
+    said += String(chunk)
+    if (said.length > 20_000) child.kill('SIGKILL')
+  }
+  const promised = said.split('\n').slice(0, -1)
+  const text = readFileSync(path, 'utf8')
+  const written = new Set(idsIn(text.slice(0, text.lastIndexOf('\n') + 1)))
+  assert.ok(promised.length > 1000)
+  assert.deepEqual(
+    promised.filter((id) => !written.has(id)),
+    [],
+  )
+})
+
+test('several processes share one log without touching each other\u2019s lines', async (t) => {
+  const path = join(temporaryFolder(t), 'usage.jsonl')
+  const names = ['a-', 'b-', 'c-']
+  await Promise.all(
+    names.map(async (name) => {
+      const child = spawnWriter(path, name, 500)
+      child.stdout.resume()
+      await once(child, 'close')
+    }),
+  )
+  const written = idsIn(readFileSync(path, 'utf8'))
+  assert.equal(written.length, 1500)
+  for (const name of names) {
+    const own = written.filter((id) => id.startsWith(name))
+    assert.deepEqual(
+      own,
+      Array.from({ length: 500 }, (_, i) => `${name}${i}`),
+    )
+  }
+})
+
+test('the path - is stdout', async () => {
+  const child = spawnWriter('-', 'out-', 3)
+  let said = ''
+  for await (const chunk of child.stdout) said += String(chunk)
+  assert.deepEqual(idsIn(said), ['out-0', 'out-1', 'out-2'])
+})
+
+test('a device that is always full is found out', { skip: !existsSync('/dev/full') }, () => {
+  const failures: string[] = []
+  const ledger = createLedger({
+    path: '/dev/full',
+    onFailure: (error) => failures.push(error.message),
+  })
+  assert.equal(ledger.available, true)
+  ledger.append(record('req_1'))
+  assert.equal(ledger.available, false)
+  assert.match(failures[0] ?? '', /ENOSPC/)
 })
