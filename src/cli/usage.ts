@@ -34,15 +34,15 @@ const DEFAULT_BY: readonly GroupKey[] = ['user', 'model']
 const DEFAULT_TERMINAL_WIDTH = 80
 
 /** The flags as commander leaves them. */
-interface UsageFlags {
+interface RawFlags {
   readonly since?: string
   readonly until?: string
   readonly tz: string
   readonly by?: readonly string[]
-  readonly user: readonly string[]
-  readonly model: readonly string[]
-  readonly provider: readonly string[]
-  readonly outcome: readonly string[]
+  readonly user?: readonly string[]
+  readonly model?: readonly string[]
+  readonly provider?: readonly string[]
+  readonly outcome?: readonly string[]
   readonly sort?: string
   readonly reverse?: true
   readonly top?: string
@@ -52,7 +52,7 @@ interface UsageFlags {
   readonly format?: string
   readonly json?: true
   readonly csv?: true
-  readonly log: readonly string[]
+  readonly log?: readonly string[]
   readonly strict?: true
 }
 
@@ -64,10 +64,10 @@ export function createUsageCommand(io: CommandIo): Command {
     .option('-U, --until <time>', 'up to then; a day, week or month is covered whole')
     .option('--tz <zone>', 'IANA time zone, local or UTC', 'local')
     .option('-b, --by <list>', `group by any of ${GROUP_KEYS.join(',')}`, collect)
-    .option('-u, --user <name>', 'only this user (repeatable, globs)', collect, [])
-    .option('-m, --model <id>', 'only this requested model (repeatable, globs)', collect, [])
-    .option('--provider <name>', 'only this provider (repeatable, globs)', collect, [])
-    .option('--outcome <outcome>', `only ${OUTCOMES.join(', ')} (repeatable)`, collect, [])
+    .option('-u, --user <name>', 'only this user (repeatable, globs)', collect)
+    .option('-m, --model <id>', 'only this requested model (repeatable, globs)', collect)
+    .option('--provider <name>', 'only this provider (repeatable, globs)', collect)
+    .option('--outcome <outcome>', `only ${OUTCOMES.join(', ')} (repeatable)`, collect)
     .option('--sort <column>', 'order by a column: cost, reqs, input, user, …')
     .option('-r, --reverse', 'the other way round')
     .option('--top <n>', 'only the first n rows; the total stays that of all')
@@ -93,7 +93,16 @@ Examples:
   aiproxy usage -u user-a --by served --json | jq .totals.costUsd
   aiproxy usage --log "logs/usage*.jsonl*" --by month,model --top 10`,
     )
-    .action((flags: UsageFlags) => runUsage(io, flags))
+    .action((flags: RawFlags) => runUsage(io, withLists(flags)))
+}
+
+/** The flags, with nothing given for a list as an empty one. */
+type UsageFlags = RawFlags & Readonly<Record<ListFlag, readonly string[]>>
+type ListFlag = 'user' | 'model' | 'provider' | 'outcome' | 'log'
+
+function withLists(flags: RawFlags): UsageFlags {
+  const { user = [], model = [], provider = [], outcome = [], log = [] } = flags
+  return { ...flags, user, model, provider, outcome, log }
 }
 
 function collect(value: string, earlier: readonly string[] = []): string[] {
