@@ -31,6 +31,7 @@ export interface Conversation {
   readonly messages: WireMessage[]
 }
 
+/** Made only when there is something to put into it: a turn is never empty. */
 interface UserTurn {
   readonly role: 'user'
   readonly results: ToolResultBlock[]
@@ -63,41 +64,46 @@ export function encodeConversation(
 ): Conversation {
   const system: TextBlock[] = []
   const turns: Array<UserTurn | AssistantTurn> = []
+  // Late system text that may only stand behind a user turn, and none has come yet.
+  let waiting: TextBlock[] = []
   let began = false
+  const hoist = (blocks: readonly TextBlock[]): void => {
+    if (blocks.length === 0) return
+    system.push(...blocks)
+    notes.add('messages.system', 'adapted')
+  }
   for (const [index, message] of messages.entries()) {
     const path = `messages[${index}]`
     if (isSystem(message)) {
       const blocks = message.parts.flatMap(encodeText)
       const last = turns.at(-1)
-      if (!began) {
-        system.push(...blocks)
-      } else if (blocks.length > 0 && model.midSystem && last?.role === 'user') {
-        last.system.push(...blocks)
-      } else if (blocks.length > 0 && model.midSystem && userFollows(messages, index)) {
-        // It may only stand behind a user turn: it waits for the one that follows.
-        userTurn(turns).system.push(...blocks)
-      } else if (blocks.length > 0) {
-        system.push(...blocks)
-        notes.add('messages.system', 'adapted')
-      }
+      if (!began) system.push(...blocks)
+      else if (!model.midSystem) hoist(blocks)
+      else if (last?.role === 'user') last.system.push(...blocks)
+      else waiting.push(...blocks)
       continue
     }
     began = true
+    if (message.role === 'assistant') {
+      hoist(waiting)
+      waiting = []
+      addAssistant(turns, message, notes)
+      continue
+    }
     if (message.role === 'user') addUser(turns, message, path, filesBeta)
-    else if (message.role === 'tool') addResult(turns, message, path, filesBeta, notes)
-    else addAssistant(turns, message, notes)
+    else addResult(turns, message, path, filesBeta, notes)
+    const turn = turns.at(-1)
+    if (turn?.role === 'user') {
+      turn.system.push(...waiting)
+      waiting = []
+    }
   }
+  hoist(waiting)
   return { system, messages: writeTurns(turns, model, notes) }
 }
 
 function isSystem(message: ChatMessage): message is SystemMessage {
   return message.role === 'system' || message.role === 'developer'
-}
-
-/** The next message that is not a system one speaks for the user. */
-function userFollows(messages: readonly ChatMessage[], index: number): boolean {
-  const next = messages.slice(index + 1).find((message) => !isSystem(message))
-  return next?.role === 'user' || next?.role === 'tool'
 }
 
 function userTurn(turns: Array<UserTurn | AssistantTurn>): UserTurn {
@@ -242,11 +248,10 @@ function writeTurns(
       continue
     }
     // Results must stand at the head: text before them is a 400.
-    const content = [...turn.results, ...turn.blocks]
-    if (content.length > 0) messages.push({ role: 'user', content })
+    messages.push({ role: 'user', content: [...turn.results, ...turn.blocks] })
     if (turn.system.length > 0) messages.push({ role: 'system', content: turn.system })
   }
-  if (!turns.some((turn) => turn.role === 'user' && turn.results.length + turn.blocks.length > 0)) {
+  if (!turns.some((turn) => turn.role === 'user')) {
     throw untranslatable('messages', '`messages` must contain a user message that is not empty.')
   }
   return finishPrefill(messages, model)
