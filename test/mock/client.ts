@@ -42,11 +42,13 @@ export function send(
 ): Promise<Heard> {
   return new Promise((resolve) => {
     const agent = new Agent({ keepAlive: false })
+    let code: string | undefined
+    let hasHead = false
     const req = request(
       { host: '127.0.0.1', port: mock.port, method, path, headers, agent },
       (res) => {
         const chunks: Buffer[] = []
-        let code: string | undefined
+        hasHead = true
         res.on('data', (chunk: Buffer) => chunks.push(chunk))
         res.on('error', (error: NodeJS.ErrnoException) => {
           code = error.code
@@ -62,9 +64,12 @@ export function send(
         )
       },
     )
-    req.on('error', (error: NodeJS.ErrnoException) =>
-      resolve({ status: 0, headers: {}, text: '', ending: 'refused', code: error.code }),
-    )
+    req.on('error', (error: NodeJS.ErrnoException) => {
+      // Node reports a reset in the body here as well, before the response is closed.
+      code = error.code
+      if (hasHead) return
+      resolve({ status: 0, headers: {}, text: '', ending: 'refused', code })
+    })
     req.end(body)
   })
 }
@@ -80,7 +85,7 @@ export function postOpenAi(mock: MockProvider, path: string, body: unknown): Pro
   )
 }
 
-/** POST to the Anthropic side; extra headers win. */
+/** POST to the Anthropic side; extra headers win, an empty one takes the usual one out. */
 export function postAnthropic(
   mock: MockProvider,
   path: string,
@@ -91,7 +96,13 @@ export function postAnthropic(
     mock,
     'POST',
     path,
-    { ...ANTHROPIC_HEADERS, 'content-type': 'application/json', ...headers },
+    Object.fromEntries(
+      Object.entries({
+        ...ANTHROPIC_HEADERS,
+        'content-type': 'application/json',
+        ...headers,
+      }).filter(([, value]) => value !== ''),
+    ),
     JSON.stringify(body),
   )
 }
