@@ -54,7 +54,7 @@ export interface MockReply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly delivery: Delivery
-  /** Pieces a stream of this answer has: what its unary form waits for in one go. */
+  /** Waits that a stream of this answer has; its unary form waits for all of them at once. */
   readonly paces: number
   readonly isMute: boolean
   readonly isSlow: boolean
@@ -315,7 +315,7 @@ function spoken(
     behaviour === 'error-first'
       ? renderRefused(visit.provider, error, visit.requestId)
       : rendering.body()
-  return json(visit, body, behaviour, frames.length)
+  return json(visit, body, behaviour, frames.length - 1)
 }
 
 function json(

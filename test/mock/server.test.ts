@@ -456,31 +456,10 @@ test('a paced stream comes event by event, and a unary reply waits as long in to
   await postOpenAi(mock, CHAT, ask)
   const unaryMs = performance.now() - middle
   const leastMs = 5 + 2 * (pieces - 1)
+  assert.ok(pieces > 5)
   // Timers never fire early; how late they fire is not this test's business.
   assert.ok(streamMs >= leastMs - 1, `${streamMs} < ${leastMs}`)
   assert.ok(unaryMs >= leastMs - 1, `${unaryMs} < ${leastMs}`)
-})
-
-test('a client that leaves in the middle of a stream stops the pacing', async (t) => {
-  // Paced so slowly that the test would not end if a timer held on to it.
-  const mock = await startMock(t, { paceMs: 3_600_000 })
-  for (const [path, headers, body] of [
-    [CHAT, OPENAI_HEADERS, { ...HELLO, stream: true }],
-    ['/v1/messages', ANTHROPIC_HEADERS, { ...MESSAGE, stream: true }],
-  ] as const) {
-    const socket = connect(mock.port, '127.0.0.1')
-    const text = JSON.stringify(body)
-    const lines = Object.entries({
-      host: 'x',
-      'content-length': String(text.length),
-      ...headers,
-    }).map(([name, value]) => `${name}: ${value}`)
-    socket.write(`POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${text}`)
-    const [head]: unknown[] = await once(socket.setEncoding('utf8'), 'data')
-    assert.match(String(head), /^HTTP\/1\.1 200 OK/u)
-    socket.destroy()
-    await once(socket, 'close')
-  }
 })
 
 test('a client that leaves before its request is whole is not counted and harms nothing', async (t) => {
