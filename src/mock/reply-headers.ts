@@ -46,3 +46,9 @@ const LIMITS: ReadonlyArray<readonly [string, number]> = [
   ['input-tokens', 2_000_000],
   ['output-tokens', 400_000],
 ]
+
+/** Anthropic tells its SDKs outright whether asking again can help; OpenAI leaves them to the status. */
+export function retryAdvice(provider: Provider, status: number): Record<string, string> {
+  if (provider === 'openai') return {}
+  return { 'x-should-retry': String(status === 429 || status >= 500) }
+}

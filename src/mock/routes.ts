@@ -27,7 +27,7 @@ import { countResponsesTokens, renderResponses } from './openai-responses.ts'
 import { invalid, Refused, renderRefused } from './refused.ts'
 import type { Provider } from './refused.ts'
 import type { Rendering } from './rendering.ts'
-import { commonHeaders } from './reply-headers.ts'
+import { commonHeaders, retryAdvice } from './reply-headers.ts'
 import { deliverBody, deliverFrames } from './spoil.ts'
 import type { Delivery } from './spoil.ts'
 
@@ -340,6 +340,7 @@ function refusal(visit: Visit, refused: Refused): MockReply {
     status: refused.status,
     headers: {
       ...headersOf(visit),
+      ...retryAdvice(visit.provider, refused.status),
       ...refused.headers,
       'content-type': 'application/json',
     },

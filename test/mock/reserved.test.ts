@@ -101,6 +101,8 @@ test('a rate limit says when to come back, in each provider’s headers', async 
   assert.equal(openai['x-ratelimit-remaining-requests'], '0')
   const anthropic = (await API.messages.ask(mock, 'mock-429', false)).headers
   assert.equal(anthropic['retry-after'], '2')
+  assert.equal(anthropic['x-should-retry'], 'true')
+  assert.equal((await API.messages.ask(mock, 'mock-404', false)).headers['x-should-retry'], 'false')
   assert.equal(anthropic['anthropic-ratelimit-requests-remaining'], '0')
   assert.equal((await API.chat.ask(mock, 'mock-quota', false)).headers['retry-after'], undefined)
 })
