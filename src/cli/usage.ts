@@ -77,12 +77,7 @@ export function createUsageCommand(io: CommandIo): Command {
     .option('--format <format>', FORMATS.join(', '))
     .option('--json', 'the same as --format json')
     .option('--csv', 'the same as --format csv')
-    .option(
-      '--log <path>',
-      'a log file, a glob in quotes, or - for stdin (repeatable)',
-      collect,
-      [],
-    )
+    .option('--log <path>', 'a log file, a glob in quotes, or - for stdin (repeatable)', collect)
     .option('--strict', 'fail where a line of the log cannot be read')
     .addHelpText(
       'after',
