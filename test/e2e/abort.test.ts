@@ -1,41 +1,19 @@
 /** A caller who hangs up: the provider stops at once, and what was used is still written down. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HELLO_MESSAGES, openChat, openMessages, postChat } from '../support/calls.ts'
+import { HELLO_MESSAGES, openChat, postChat } from '../support/calls.ts'
 import { startAndLeave } from '../support/http.ts'
 import { within } from '../support/owner.ts'
 import { attemptsOf, startProxy } from '../support/proxy.ts'
 import type { Proxy } from '../support/proxy.ts'
 import type { JsonMap } from '../support/json.ts'
-import {
-  ANTHROPIC_START,
-  ANTHROPIC_TEXT_START,
-  HELLO,
-  OPENAI_ROLE,
-  anthropicText,
-  openaiAnswers,
-  openaiChunk,
-} from '../support/replies.ts'
+import { HELLO, OPENAI_ROLE, openaiAnswers } from '../support/replies.ts'
+import { anthropicStalls, openaiStalls } from '../support/scripts.ts'
 import { TEST_KEY, targetsConfig } from '../support/targets.ts'
 import { createUpstream } from '../support/upstream.ts'
-import type { Script } from '../support/upstream.ts'
 
 // Far above what one turn of an event loop takes on a busy machine, far below any timer of ours.
 const AT_ONCE_MS = 1000
-
-const openaiStalls: Script = async (reply) => {
-  reply.openStream()
-  await reply.write(OPENAI_ROLE)
-  await reply.write(openaiChunk({ content: HELLO }))
-  await reply.stall()
-}
-const anthropicStalls: Script = async (reply) => {
-  reply.openStream()
-  await reply.write(ANTHROPIC_START)
-  await reply.write(ANTHROPIC_TEXT_START)
-  await reply.write(anthropicText(HELLO))
-  await reply.stall()
-}
 
 /** The log line of the newest request for this model, once it is over. */
 async function abortedRecord(proxy: Proxy, model: string): Promise<JsonMap> {
@@ -48,45 +26,30 @@ async function abortedRecord(proxy: Proxy, model: string): Promise<JsonMap> {
 
 test('a caller who hangs up', { timeout: 60_000 }, async (t) => {
   const upstream = await createUpstream(t)
-  const names = [
-    'o-relay',
-    'o-translated',
-    'before-head',
-    'before-content',
-    'unary',
-    'after',
-  ] as const
+  const names = ['o-relay', 'before-head', 'before-content', 'unary', 'after'] as const
   const proxy = await startProxy(t, {
     config: targetsConfig(
       upstream,
       [
         ...names.map((name) => ({ name, dialect: 'openai' as const })),
-        { name: 'a-relay', dialect: 'anthropic' },
         { name: 'a-translated', dialect: 'anthropic' },
         { name: 'backup', dialect: 'openai' },
       ],
-      [...names, 'a-relay', 'a-translated'].map((model) => ({ model, failover: ['backup'] })),
+      [...names, 'a-translated'].map((model) => ({ model, failover: ['backup'] })),
     ),
     env: { TEST_KEY },
   })
   upstream.on('/backup/', openaiAnswers)
 
   const midStream = [
-    { model: 'o-relay', script: openaiStalls, open: openChat, what: 'a relayed Chat stream' },
-    { model: 'o-translated', script: openaiStalls, open: openMessages, what: 'Chat as Messages' },
-    {
-      model: 'a-relay',
-      script: anthropicStalls,
-      open: openMessages,
-      what: 'a relayed Messages stream',
-    },
-    { model: 'a-translated', script: anthropicStalls, open: openChat, what: 'Messages as Chat' },
+    { model: 'o-relay', script: openaiStalls, what: 'a relayed Chat stream' },
+    { model: 'a-translated', script: anthropicStalls, what: 'Messages as Chat' },
   ]
-  for (const { model, script, open, what } of midStream) {
+  for (const { model, script, what } of midStream) {
     await t.test(`inside ${what} closes the upstream connection at once`, async () => {
       upstream.on(`/${model}/`, script)
       const body = { model, max_tokens: 64, messages: HELLO_MESSAGES, stream: true }
-      const reply = await open(proxy, body, { user: 'caller' })
+      const reply = await openChat(proxy, body, { user: 'caller' })
       assert.equal(reply.status, 200)
       const id = reply.headers['x-request-id']
       let text = ''

@@ -1,11 +1,8 @@
-/** The official SDKs as real clients: what they throw on, they must not see; what they expect, they must. */
+/** The official OpenAI SDK as a real client: what they throw on, they must not see; what they expect, they must. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TestContext } from 'node:test'
-import Anthropic, * as anthropicSdk from '@anthropic-ai/sdk'
 import OpenAI, * as openaiSdk from 'openai'
-import { dig, digText, list, parseJson } from '../support/json.ts'
-import { startProxy } from '../support/proxy.ts'
+import { dig, digText, parseJson } from '../support/json.ts'
 import type { Proxy } from '../support/proxy.ts'
 import {
   ANTHROPIC_START,
@@ -13,170 +10,37 @@ import {
   CLAUDE,
   GPT_5_DATED,
   HELLO,
-  OPENAI_DONE,
   OPENAI_ROLE,
-  OPENAI_USAGE,
   anthropicAnswers,
-  anthropicEnd,
   anthropicError,
-  anthropicFrame,
   anthropicMessageOf,
   anthropicText,
-  asksForStream,
   openaiAnswers,
   openaiChatOf,
   openaiChunk,
   openaiError,
-  playFrames,
 } from '../support/replies.ts'
-import { createUpstream } from '../support/upstream.ts'
-import type { Script, Upstream } from '../support/upstream.ts'
+import { startStage } from '../support/stage.ts'
+import { CITIES, anthropicUsesTools, openaiUsesTools } from '../support/tools.ts'
 
-interface Stage {
-  readonly proxy: Proxy
-  readonly openai: Upstream
-  readonly anthropic: Upstream
-}
-
-async function startStage(t: TestContext): Promise<Stage> {
-  const openai = await createUpstream(t, openaiAnswers)
-  const anthropic = await createUpstream(t, anthropicAnswers)
-  const proxy = await startProxy(t, {
-    config: `
+const CONFIG = `
 models:
   gpt-5: { provider: openai }
   ${CLAUDE}: { provider: anthropic }
 users:
   dev:
     models: [gpt-5, ${CLAUDE}]
-`,
-    env: {
-      OPENAI_API_KEY: 'sk-test-openai',
-      ANTHROPIC_API_KEY: 'sk-ant-test',
-      OPENAI_BASE_URL: `${openai.origin}/v1`,
-      ANTHROPIC_BASE_URL: anthropic.origin,
-    },
-  })
-  return { proxy, openai, anthropic }
-}
+`
 
 const openaiClient = (proxy: Proxy, apiKey: string = 'dev'): OpenAI =>
   new OpenAI({ baseURL: `${proxy.url}/v1`, apiKey, maxRetries: 0 })
-const anthropicClient = (proxy: Proxy, apiKey: string = 'dev'): Anthropic =>
-  new Anthropic({ baseURL: proxy.url, apiKey, maxRetries: 0 })
-
 const MODELS = [
   { model: 'gpt-5', served: GPT_5_DATED },
   { model: CLAUDE, served: CLAUDE },
 ]
 const HELLO_TURN: OpenAI.ChatCompletionUserMessageParam[] = [{ role: 'user', content: 'Hello' }]
-const HELLO_TURN_ANTHROPIC: Anthropic.MessageParam[] = [{ role: 'user', content: 'Hello' }]
-
-const CITIES = {
-  type: 'object',
-  properties: { city: { type: 'string' } },
-  required: ['city'],
-}
-
-// Two calls in one turn, then, once the results are there, a text that repeats them.
-const openaiUsesTools: Script = async (reply, request) => {
-  const body = request.json()
-  const results = list(dig(body, 'messages')).filter((message) => dig(message, 'role') === 'tool')
-  if (results.length > 0) {
-    const text = results.map((result) => digText(result, 'content')).join(' and ')
-    if (asksForStream(body)) {
-      await playFrames(reply, [
-        OPENAI_ROLE,
-        openaiChunk({ content: text }),
-        openaiChunk({}, 'stop'),
-        OPENAI_USAGE,
-        OPENAI_DONE,
-      ])
-    } else reply.json(200, openaiChatOf({ role: 'assistant', content: text, refusal: null }))
-    return
-  }
-  const calls = ['Oslo', 'Rome'].map((city, index) => ({
-    id: `call_${index}`,
-    type: 'function',
-    function: { name: 'weather', arguments: JSON.stringify({ city }) },
-  }))
-  if (!asksForStream(body)) {
-    const message = { role: 'assistant', content: null, refusal: null, tool_calls: calls }
-    reply.json(200, openaiChatOf(message, GPT_5_DATED, 'tool_calls'))
-    return
-  }
-  await playFrames(reply, [
-    OPENAI_ROLE,
-    ...calls.flatMap(({ id, type, function: called }, index) => [
-      openaiChunk({
-        tool_calls: [{ index, id, type, function: { name: called.name, arguments: '' } }],
-      }),
-      openaiChunk({ tool_calls: [{ index, function: { arguments: called.arguments } }] }),
-    ]),
-    openaiChunk({}, 'tool_calls'),
-    OPENAI_USAGE,
-    OPENAI_DONE,
-  ])
-}
-
-const anthropicUsesTools: Script = async (reply, request) => {
-  const body = request.json()
-  const last = dig(list(dig(body, 'messages')).at(-1), 'content')
-  const results = Array.isArray(last)
-    ? last.filter((block) => dig(block, 'type') === 'tool_result')
-    : []
-  if (results.length > 0) {
-    const text = results.map((result) => resultText(dig(result, 'content'))).join(' and ')
-    if (asksForStream(body)) {
-      await playFrames(reply, [
-        ANTHROPIC_START,
-        ANTHROPIC_TEXT_START,
-        anthropicText(text),
-        anthropicFrame({ type: 'content_block_stop', index: 0 }),
-        ...anthropicEnd(),
-      ])
-    } else reply.json(200, anthropicMessageOf([{ type: 'text', text }]))
-    return
-  }
-  const calls = ['Oslo', 'Rome'].map((city, index) => ({
-    type: 'tool_use',
-    id: `toolu_${index}`,
-    name: 'weather',
-    input: { city },
-  }))
-  if (!asksForStream(body)) {
-    reply.json(200, anthropicMessageOf(calls, 'tool_use'))
-    return
-  }
-  await playFrames(reply, [
-    ANTHROPIC_START,
-    ...calls.flatMap((called, index) => [
-      anthropicFrame({
-        type: 'content_block_start',
-        index,
-        content_block: { ...called, input: {} },
-      }),
-      anthropicFrame({
-        type: 'content_block_delta',
-        index,
-        delta: { type: 'input_json_delta', partial_json: JSON.stringify(called.input) },
-      }),
-      anthropicFrame({ type: 'content_block_stop', index }),
-    ]),
-    ...anthropicEnd('tool_use'),
-  ])
-}
-
-/** A tool result's text, whether it came as a string or as text blocks. */
-function resultText(content: unknown): string {
-  if (typeof content === 'string') return content
-  return list(content)
-    .map((block) => digText(block, 'text'))
-    .join('')
-}
-
 test('the OpenAI SDK', { timeout: 60_000 }, async (t) => {
-  const { proxy, openai, anthropic } = await startStage(t)
+  const { proxy, openai, anthropic } = await startStage(t, CONFIG)
   const client = openaiClient(proxy)
 
   for (const { model, served } of MODELS) {
@@ -295,15 +159,6 @@ test('the OpenAI SDK', { timeout: 60_000 }, async (t) => {
     assert.equal((await client.models.retrieve(CLAUDE)).id, CLAUDE)
   })
 
-  await t.test('the Responses helper streams a Claude model', async () => {
-    const response = await client.responses
-      .stream({ model: CLAUDE, input: 'Hello', store: false })
-      .finalResponse()
-    assert.equal(response.status, 'completed')
-    assert.equal(response.output_text, HELLO)
-    assert.equal(response.usage?.total_tokens, 52)
-  })
-
   await t.test('throws the right class for each refusal, with the request id', async () => {
     const stranger = openaiClient(proxy, 'aip_wrong')
     await assert.rejects(
@@ -372,151 +227,35 @@ test('the OpenAI SDK', { timeout: 60_000 }, async (t) => {
   })
 })
 
-test('a stream that dies makes the SDKs throw, not finish', { timeout: 60_000 }, async (t) => {
-  const { proxy, openai, anthropic } = await startStage(t)
-  openai.on('/v1/chat/completions', async (reply) => {
-    reply.openStream()
-    await reply.write(OPENAI_ROLE)
-    await reply.write(openaiChunk({ content: 'Par' }))
-    reply.reset()
-  })
-  anthropic.on('/v1/messages', async (reply) => {
-    reply.openStream()
-    for (const frame of [ANTHROPIC_START, ANTHROPIC_TEXT_START, anthropicText('Par')]) {
-      await reply.write(frame)
+test(
+  'a stream that dies makes the OpenAI SDK throw, not finish',
+  { timeout: 60_000 },
+  async (t) => {
+    const { proxy, openai, anthropic } = await startStage(t, CONFIG)
+    openai.on('/v1/chat/completions', async (reply) => {
+      reply.openStream()
+      await reply.write(OPENAI_ROLE)
+      await reply.write(openaiChunk({ content: 'Par' }))
+      reply.reset()
+    })
+    anthropic.on('/v1/messages', async (reply) => {
+      reply.openStream()
+      for (const frame of [ANTHROPIC_START, ANTHROPIC_TEXT_START, anthropicText('Par')]) {
+        await reply.write(frame)
+      }
+      reply.reset()
+    })
+
+    for (const { model } of MODELS) {
+      await t.test(`of ${model}`, async () => {
+        let text = ''
+        const stream = openaiClient(proxy).chat.completions.stream({ model, messages: HELLO_TURN })
+        stream.on('content', (piece) => {
+          text += piece
+        })
+        await assert.rejects(stream.finalChatCompletion(), openaiSdk.APIError)
+        assert.equal(text, 'Par')
+      })
     }
-    reply.reset()
-  })
-
-  for (const { model } of MODELS) {
-    await t.test(`OpenAI's, for ${model}`, async () => {
-      let text = ''
-      const stream = openaiClient(proxy).chat.completions.stream({ model, messages: HELLO_TURN })
-      stream.on('content', (piece) => {
-        text += piece
-      })
-      await assert.rejects(stream.finalChatCompletion(), openaiSdk.APIError)
-      assert.equal(text, 'Par')
-    })
-    await t.test(`Anthropic's, for ${model}`, async () => {
-      const stream = anthropicClient(proxy).messages.stream({
-        model,
-        max_tokens: 64,
-        messages: HELLO_TURN_ANTHROPIC,
-      })
-      await assert.rejects(stream.finalMessage(), anthropicSdk.APIError)
-    })
-  }
-})
-
-test('the Anthropic SDK', { timeout: 60_000 }, async (t) => {
-  const { proxy, openai, anthropic } = await startStage(t)
-  const client = anthropicClient(proxy)
-
-  for (const { model, served } of MODELS) {
-    await t.test(`${model}: a unary answer`, async () => {
-      const message = await client.messages.create({
-        model,
-        max_tokens: 64,
-        messages: HELLO_TURN_ANTHROPIC,
-      })
-      assert.deepEqual(
-        message.content.map((block) => (block.type === 'text' ? block.text : block.type)),
-        [HELLO],
-      )
-      assert.equal(message.model, served)
-      assert.equal(message.stop_reason, 'end_turn')
-      assert.equal(message.usage.input_tokens, 13)
-      assert.equal(message.usage.output_tokens, 39)
-      assert.match(digText(message, '_request_id'), /^req_/)
-    })
-
-    await t.test(`${model}: the stream helper assembles the same`, async () => {
-      const message = await client.messages
-        .stream({ model, max_tokens: 64, messages: HELLO_TURN_ANTHROPIC })
-        .finalMessage()
-      assert.deepEqual(
-        message.content.map((block) => (block.type === 'text' ? block.text : block.type)),
-        [HELLO],
-      )
-      assert.equal(message.usage.output_tokens, 39)
-      assert.equal(message.stop_reason, 'end_turn')
-    })
-
-    await t.test(`${model}: parallel tool calls, streamed, and their results`, async () => {
-      openai.on('/v1/chat/completions', openaiUsesTools)
-      anthropic.on('/v1/messages', anthropicUsesTools)
-      const tools: Anthropic.Tool[] = [
-        { name: 'weather', input_schema: { ...CITIES, type: 'object' } },
-      ]
-      const first = await client.messages
-        .stream({ model, max_tokens: 64, messages: HELLO_TURN_ANTHROPIC, tools })
-        .finalMessage()
-      assert.equal(first.stop_reason, 'tool_use')
-      const calls = first.content.filter((block) => block.type === 'tool_use')
-      assert.deepEqual(
-        calls.map((call) => call.input),
-        [{ city: 'Oslo' }, { city: 'Rome' }],
-      )
-      const second = await client.messages.create({
-        model,
-        max_tokens: 64,
-        tools,
-        messages: [
-          ...HELLO_TURN_ANTHROPIC,
-          { role: 'assistant', content: first.content },
-          {
-            role: 'user',
-            content: calls.map((call) => ({
-              type: 'tool_result' as const,
-              tool_use_id: call.id,
-              content: `${digText(call.input, 'city')}: fine`,
-            })),
-          },
-        ],
-      })
-      openai.on('/v1/chat/completions', openaiAnswers)
-      anthropic.on('/v1/messages', anthropicAnswers)
-      assert.deepEqual(
-        second.content.map((block) => (block.type === 'text' ? block.text : block.type)),
-        ['Oslo: fine and Rome: fine'],
-      )
-    })
-  }
-
-  await t.test('counts tokens and lists models', async () => {
-    anthropic.on('/v1/messages/count_tokens', (reply) => {
-      reply.json(200, { input_tokens: 13 })
-    })
-    const counted = await client.messages.countTokens({
-      model: CLAUDE,
-      messages: HELLO_TURN_ANTHROPIC,
-    })
-    assert.equal(counted.input_tokens, 13)
-    const page = await client.models.list()
-    assert.deepEqual(
-      page.data.map((model) => model.id),
-      ['gpt-5', CLAUDE],
-    )
-  })
-
-  await t.test('throws the right class, in its own shape, with the request id', async () => {
-    await assert.rejects(
-      client.messages.create({ model: 'nope', max_tokens: 16, messages: HELLO_TURN_ANTHROPIC }),
-      (error) => {
-        assert.ok(error instanceof anthropicSdk.NotFoundError)
-        assert.match(error.message, /not_found_error/)
-        assert.match(error.requestID ?? '', /^req_/)
-        return true
-      },
-    )
-    await assert.rejects(
-      anthropicClient(proxy, 'aip_wrong').messages.create({
-        model: CLAUDE,
-        max_tokens: 16,
-        messages: HELLO_TURN_ANTHROPIC,
-      }),
-      anthropicSdk.AuthenticationError,
-    )
-  })
-})
+  },
+)

@@ -1,28 +1,20 @@
 /** What crosses from one wire language to the other, and what is only passed on, seen on both sides. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TestContext } from 'node:test'
 import {
   HELLO_MESSAGES,
   assertOpenAiError,
   postChat,
-  postMessages,
   readChatStream,
-  readMessagesStream,
   readNotes,
   toolCallsOf,
-  toolInput,
 } from '../support/calls.ts'
 import type { Reply } from '../support/http.ts'
 import { dig, digText, list, map, parseJson } from '../support/json.ts'
-import { startProxy } from '../support/proxy.ts'
-import type { Proxy } from '../support/proxy.ts'
 import {
   ANTHROPIC_START,
   CLAUDE,
   HELLO,
-  OPENAI_DONE,
-  OPENAI_ROLE,
   OPENAI_USAGE,
   anthropicAnswers,
   anthropicEnd,
@@ -30,23 +22,18 @@ import {
   anthropicFrames,
   anthropicMessageOf,
   openaiAnswers,
-  openaiChatOf,
-  openaiChunk,
   openaiFrames,
   streams,
 } from '../support/replies.ts'
-import { createUpstream } from '../support/upstream.ts'
-import type { Script, Upstream } from '../support/upstream.ts'
-
-// The smallest PNG there is: one transparent pixel.
-const PNG =
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
-
-const WEATHER = {
-  type: 'object',
-  properties: { city: { type: 'string' } },
-  required: ['city'],
-}
+import {
+  PNG,
+  WEATHER,
+  anthropicTool,
+  answersWith,
+  oddRequest,
+  openaiTool,
+} from '../support/samples.ts'
+import { startStage } from '../support/stage.ts'
 
 const CITY_FORMAT = {
   type: 'json_schema',
@@ -92,70 +79,28 @@ const ANTHROPIC_TOOL_STREAM = [
   ...anthropicEnd('tool_use'),
 ]
 
-// Odd on purpose: spacing, number forms, escapes, key order and fields nobody has heard of.
-const oddRequest = (model: string): string =>
-  `{ "vendor_x" : {"b":1,"a":[1.0,2e3, -0]} ,\n\t"messages":[{"content":"caf\\u00e9 \\ud83d\\ude00 ☃","role":"user"}],` +
-  `"model":"${model}","temperature":1.0,"note":"\\"model\\": \\"gpt-5\\"","nested":{"model":"gpt-5"}, "max_tokens":16 }`
+// `local` has another name at its provider; `strict-claude` refuses what would be dropped.
+const CONFIG = `
+models:
+  gpt-5: { provider: openai }
+  local: { provider: openai, model: "qwen3:8b" }
+  ${CLAUDE}: { provider: anthropic }
+  claude-haiku-4-5: { provider: anthropic }
+  strict-claude: { provider: anthropic, model: ${CLAUDE}, strict: true }
+users:
+  caller:
+    models: [gpt-5, local, ${CLAUDE}, claude-haiku-4-5, strict-claude]
+`
+
 const ODD_REPLY =
   '{ "usage":{"prompt_tokens":13,"completion_tokens":39,"total_tokens":52},\n "id":"x","object":"chat.completion",' +
   '"created":1,"model":"qwen3:8b@q4","vendor":{"z":1.50,"a":"\\u2603"},' +
   '"choices":[{"index":0,"message":{"role":"assistant","content":"h\\u00e9"},"finish_reason":"stop"}] }\n'
 
-interface Stage {
-  readonly proxy: Proxy
-  readonly openai: Upstream
-  readonly anthropic: Upstream
-}
-
-/** One proxy between two providers; `local` is an alias, `strict-claude` refuses what would be dropped. */
-async function startStage(t: TestContext): Promise<Stage> {
-  const openai = await createUpstream(t, openaiAnswers)
-  const anthropic = await createUpstream(t, anthropicAnswers)
-  const proxy = await startProxy(t, {
-    config: `
-models:
-  gpt-5: { provider: openai }
-  gpt-4.1: { provider: openai }
-  local: { provider: openai, model: "qwen3:8b" }
-  ${CLAUDE}: { provider: anthropic }
-  claude-haiku-4-5: { provider: anthropic }
-  claude-alias: { provider: anthropic, model: ${CLAUDE} }
-  strict-claude: { provider: anthropic, model: ${CLAUDE}, strict: true }
-users:
-  caller:
-    models: [gpt-5, gpt-4.1, local, ${CLAUDE}, claude-haiku-4-5, claude-alias, strict-claude]
-`,
-    env: {
-      OPENAI_API_KEY: 'sk-test-openai',
-      ANTHROPIC_API_KEY: 'sk-ant-test',
-      OPENAI_BASE_URL: `${openai.origin}/v1`,
-      ANTHROPIC_BASE_URL: anthropic.origin,
-    },
-  })
-  return { proxy, openai, anthropic }
-}
-
 const asCaller = { user: 'caller' }
 
-const answersWith =
-  (body: unknown): Script =>
-  (reply) => {
-    reply.json(200, body)
-  }
-
-const openaiTool = (name: string, parameters: unknown = WEATHER): unknown => ({
-  type: 'function',
-  function: { name, description: `Calls ${name}.`, parameters },
-})
-
-const anthropicTool = (name: string, schema: unknown = WEATHER): unknown => ({
-  name,
-  description: `Calls ${name}.`,
-  input_schema: schema,
-})
-
 test('a Chat caller and a Claude model', { timeout: 60_000 }, async (t) => {
-  const { proxy, anthropic } = await startStage(t)
+  const { proxy, anthropic } = await startStage(t, CONFIG)
   const chat = (body: Record<string, unknown>): Promise<Reply> =>
     postChat(proxy, { model: CLAUDE, messages: HELLO_MESSAGES, ...body }, asCaller)
   const sent = (): unknown => anthropic.requests.at(-1)?.json()
@@ -455,212 +400,11 @@ test('a Chat caller and a Claude model', { timeout: 60_000 }, async (t) => {
   }
 })
 
-test('an Anthropic caller and an OpenAI model', { timeout: 60_000 }, async (t) => {
-  const { proxy, openai } = await startStage(t)
-  const messages = (body: Record<string, unknown>): Promise<Reply> =>
-    postMessages(
-      proxy,
-      { model: 'gpt-4.1', max_tokens: 256, messages: HELLO_MESSAGES, ...body },
-      asCaller,
-    )
-  const sent = (): unknown => openai.requests.at(-1)?.json()
-
-  await t.test('a text answer, unary', async () => {
-    const reply = await messages({ system: 'Be short.', temperature: 0, stop_sequences: ['END'] })
-    assert.equal(reply.status, 200, reply.text)
-    assert.equal(dig(sent(), 'temperature'), 0)
-    assert.equal(dig(sent(), 'max_completion_tokens'), 256)
-    assert.deepEqual(dig(sent(), 'stop'), ['END'])
-    assert.deepEqual(
-      list(dig(sent(), 'messages')).map((message) => dig(message, 'role')),
-      ['system', 'user'],
-    )
-    const body = reply.json()
-    assert.equal(dig(body, 'type'), 'message')
-    assert.equal(dig(body, 'role'), 'assistant')
-    assert.match(digText(body, 'id'), /^msg_/)
-    assert.deepEqual(dig(body, 'content'), [{ type: 'text', text: HELLO }])
-    assert.equal(dig(body, 'stop_reason'), 'end_turn')
-    assert.equal(dig(body, 'usage', 'input_tokens'), 13)
-    assert.equal(dig(body, 'usage', 'output_tokens'), 39)
-  })
-
-  await t.test('a text answer, streamed', async () => {
-    const reply = await messages({ stream: true })
-    assert.equal(dig(sent(), 'stream_options', 'include_usage'), true)
-    const said = readMessagesStream(reply.frames())
-    assert.equal(said.text, HELLO)
-    assert.equal(said.stopped, true)
-    assert.equal(dig(said.delta, 'delta', 'stop_reason'), 'end_turn')
-    assert.equal(dig(said.delta, 'usage', 'input_tokens'), 13)
-    assert.equal(dig(said.delta, 'usage', 'output_tokens'), 39)
-    const record = await proxy.record(reply.headers['x-request-id'])
-    assert.equal(record['api'], 'messages')
-    assert.equal(record['total_tokens'], 52)
-  })
-
-  await t.test('an image arrives as an image_url', async () => {
-    await messages({
-      messages: [
-        {
-          role: 'user',
-          content: [
-            { type: 'text', text: 'What is this?' },
-            { type: 'image', source: { type: 'base64', media_type: 'image/png', data: PNG } },
-          ],
-        },
-      ],
-    })
-    const parts = list(dig(sent(), 'messages', 0, 'content'))
-    assert.deepEqual(parts[0], { type: 'text', text: 'What is this?' })
-    assert.equal(dig(parts[1], 'type'), 'image_url')
-    assert.equal(dig(parts[1], 'image_url', 'url'), `data:image/png;base64,${PNG}`)
-  })
-
-  await t.test('tools, parallel calls and their results cross, unary', async () => {
-    const calls = [
-      {
-        id: 'call_A',
-        type: 'function',
-        function: { name: 'get_weather', arguments: '{"city":"Oslo"}' },
-      },
-      { id: 'call_B', type: 'function', function: { name: 'list_units', arguments: '{}' } },
-    ]
-    openai.on(
-      '/v1/chat/completions',
-      answersWith(
-        openaiChatOf(
-          { role: 'assistant', content: 'Checking.', refusal: null, tool_calls: calls },
-          'gpt-4.1',
-          'tool_calls',
-        ),
-      ),
-    )
-    const tools = [anthropicTool('get_weather'), anthropicTool('list_units')]
-    const reply = await messages({ tools, tool_choice: { type: 'any' } })
-    openai.on('/v1/chat/completions', openaiAnswers)
-    assert.deepEqual(
-      list(dig(sent(), 'tools')).map((tool) => dig(tool, 'function', 'name')),
-      ['get_weather', 'list_units'],
-    )
-    assert.deepEqual(dig(sent(), 'tools', 0, 'function', 'parameters'), WEATHER)
-    assert.equal(dig(sent(), 'tool_choice'), 'required')
-    const content = dig(reply.json(), 'content')
-    assert.deepEqual(content, [
-      { type: 'text', text: 'Checking.' },
-      { type: 'tool_use', id: 'call_A', name: 'get_weather', input: { city: 'Oslo' } },
-      { type: 'tool_use', id: 'call_B', name: 'list_units', input: {} },
-    ])
-    assert.equal(dig(reply.json(), 'stop_reason'), 'tool_use')
-
-    await messages({
-      tools,
-      messages: [
-        ...HELLO_MESSAGES,
-        { role: 'assistant', content },
-        {
-          role: 'user',
-          content: [
-            { type: 'tool_result', tool_use_id: 'call_A', content: '7 degrees' },
-            { type: 'tool_result', tool_use_id: 'call_B', content: 'metric' },
-            { type: 'text', text: 'And now?' },
-          ],
-        },
-      ],
-    })
-    const turns = list(dig(sent(), 'messages'))
-    assert.deepEqual(
-      turns.map((turn) => [dig(turn, 'role'), dig(turn, 'tool_call_id')]),
-      [
-        ['user', undefined],
-        ['assistant', undefined],
-        ['tool', 'call_A'],
-        ['tool', 'call_B'],
-        ['user', undefined],
-      ],
-    )
-    assert.deepEqual(dig(turns[1], 'tool_calls'), calls)
-  })
-
-  await t.test('parallel calls cross a stream, one block after the other', async () => {
-    openai.on(
-      '/v1/chat/completions',
-      streams([
-        OPENAI_ROLE,
-        openaiChunk({ content: 'Checking.' }),
-        callChunk(0, {
-          id: 'call_A',
-          type: 'function',
-          function: { name: 'get_weather', arguments: '' },
-        }),
-        callChunk(0, { function: { arguments: '{"city":' } }),
-        // The second call begins before the first one is whole: nothing may be lost or mixed.
-        callChunk(1, {
-          id: 'call_B',
-          type: 'function',
-          function: { name: 'list_units', arguments: '' },
-        }),
-        callChunk(1, { function: { arguments: '{"si":true}' } }),
-        callChunk(0, { function: { arguments: '"Oslo"}' } }),
-        openaiChunk({}, 'tool_calls'),
-        OPENAI_USAGE,
-        OPENAI_DONE,
-      ]),
-    )
-    const reply = await messages({
-      tools: [anthropicTool('get_weather'), anthropicTool('list_units')],
-      stream: true,
-    })
-    openai.on('/v1/chat/completions', openaiAnswers)
-    const said = readMessagesStream(reply.frames())
-    assert.equal(said.stopped, true)
-    assert.equal(dig(said.delta, 'delta', 'stop_reason'), 'tool_use')
-    const tools = said.blocks.filter(({ block }) => dig(block, 'type') === 'tool_use')
-    assert.deepEqual(
-      tools.map(({ block, deltas }) => [
-        dig(block, 'id'),
-        dig(block, 'name'),
-        parseJson(toolInput(deltas)),
-      ]),
-      [
-        ['call_A', 'get_weather', { city: 'Oslo' }],
-        ['call_B', 'list_units', { si: true }],
-      ],
-    )
-    assert.equal(said.text, 'Checking.')
-  })
-
-  await t.test(
-    'an overflowing prompt is told in the words Anthropic clients look for',
-    async () => {
-      openai.on('/v1/chat/completions', (reply) => {
-        reply.json(400, {
-          error: {
-            message:
-              "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens.",
-            type: 'invalid_request_error',
-            param: 'messages',
-            code: 'context_length_exceeded',
-          },
-        })
-      })
-      const reply = await messages({})
-      openai.on('/v1/chat/completions', openaiAnswers)
-      assert.equal(reply.status, 400)
-      assert.equal(dig(reply.json(), 'error', 'type'), 'invalid_request_error')
-      assert.match(
-        digText(reply.json(), 'error', 'message'),
-        /prompt is too long: 9001 tokens > 8192/,
-      )
-    },
-  )
-})
-
 test(
   'where both sides speak the same language, bytes are passed on',
   { timeout: 60_000 },
   async (t) => {
-    const { proxy, openai, anthropic } = await startStage(t)
+    const { proxy, openai } = await startStage(t, CONFIG)
 
     await t.test('a Chat request and its reply, byte for byte', async () => {
       openai.on('/v1/chat/completions', (reply) => {
@@ -678,35 +422,6 @@ test(
       assert.equal(openai.requests.at(-1)?.body.toString('utf8'), oddRequest('qwen3:8b'))
       assert.equal(reply.text, ODD_REPLY, 'the reply keeps the name of the model that answered')
       assert.equal(reply.headers['x-aiproxy-model'], 'local')
-    })
-
-    await t.test('a Messages request and its reply, byte for byte', async () => {
-      const oddMessage =
-        '{"type":"message", "id":"msg_1","role":"assistant","model":"claude-x","content":[{"type":"text","text":"h\\u00e9"}],' +
-        '"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":13,"output_tokens":39},"extra":[1.0] }'
-      anthropic.on('/v1/messages', (reply) => {
-        reply.bytes(200, oddMessage, { 'content-type': 'application/json' })
-      })
-      const reply = await postMessages(proxy, oddRequest('claude-alias'), {
-        user: 'caller',
-        headers: { 'anthropic-version': '2026-10-21', 'anthropic-beta': 'some-beta-2026-01-01' },
-      })
-      const sent = anthropic.requests.at(-1)
-      assert.equal(sent?.body.toString('utf8'), oddRequest(CLAUDE))
-      assert.equal(sent?.headers['anthropic-version'], '2026-10-21', "the caller's own version")
-      assert.equal(sent?.headers['anthropic-beta'], 'some-beta-2026-01-01')
-      assert.equal(reply.text, oddMessage)
-    })
-
-    await t.test('a Messages stream, byte for byte', async () => {
-      const frames = [': a comment\n\n', ...anthropicFrames()]
-      anthropic.on('/v1/messages', streams(frames))
-      const body = { model: CLAUDE, max_tokens: 64, messages: HELLO_MESSAGES, stream: true }
-      const reply = await postMessages(proxy, body, asCaller)
-      assert.equal(reply.text, frames.join(''))
-      const record = await proxy.record(reply.headers['x-request-id'])
-      assert.equal(record['prompt_tokens'], 13)
-      assert.equal(record['completion_tokens'], 39)
     })
 
     await t.test(
@@ -782,11 +497,6 @@ function toolBlock(index: number, id: string, name: string, json: readonly strin
     ),
     anthropicFrame({ type: 'content_block_stop', index }),
   ]
-}
-
-/** One fragment of a streamed Chat tool call. */
-function callChunk(index: number, more: Record<string, unknown>): string {
-  return openaiChunk({ tool_calls: [{ index, ...more }] })
 }
 
 /** The calls a Chat stream's fragments spell, by index. */

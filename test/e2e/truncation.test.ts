@@ -6,179 +6,25 @@ import {
   attemptPairs,
   openChat,
   postChat,
-  postMessages,
   readChatStream,
-  readMessagesStream,
 } from '../support/calls.ts'
 import { dig, digText, parseJson } from '../support/json.ts'
 import { createGate } from '../support/owner.ts'
 import { attemptsOf, runCli, startProxy } from '../support/proxy.ts'
 import {
-  ANTHROPIC_PING,
-  ANTHROPIC_START,
-  ANTHROPIC_TEXT_START,
   HELLO,
   OPENAI_DONE,
   OPENAI_ROLE,
   OPENAI_USAGE,
   anthropicAnswers,
-  anthropicFrame,
-  anthropicText,
-  dataFrame,
   openaiAnswers,
   openaiChunk,
 } from '../support/replies.ts'
+import { ANTHROPIC_PART, DEATHS, OPENAI_PART, dies } from '../support/scripts.ts'
+import type { Death } from '../support/scripts.ts'
 import { TEST_KEY, targetsConfig } from '../support/targets.ts'
 import type { Grant, Target } from '../support/targets.ts'
 import { createUpstream } from '../support/upstream.ts'
-import type { Script } from '../support/upstream.ts'
-
-const IDLE = 'timeouts: { idle: 150ms }'
-const OPENAI_PART = [OPENAI_ROLE, openaiChunk({ content: 'Par' })]
-const ANTHROPIC_PART = [ANTHROPIC_START, ANTHROPIC_TEXT_START, ANTHROPIC_PING, anthropicText('Par')]
-
-interface Death {
-  readonly name: string
-  readonly title: string
-  readonly dialect: 'openai' | 'anthropic'
-  readonly frames: readonly string[]
-  readonly last: Script
-  readonly provider?: string
-  /** What the caller can still read of the text. */
-  readonly text: string
-  /** The provider's words where it had any. */
-  readonly words?: RegExp
-}
-
-const reset: Script = (reply) => {
-  reply.reset()
-}
-const end: Script = (reply) => {
-  reply.end()
-}
-
-const deaths: readonly Death[] = [
-  {
-    name: 'o-reset',
-    title: 'OpenAI resets the connection',
-    dialect: 'openai',
-    frames: OPENAI_PART,
-    last: reset,
-    text: 'Par',
-  },
-  {
-    name: 'o-end',
-    title: 'OpenAI ends cleanly without an end mark',
-    dialect: 'openai',
-    frames: OPENAI_PART,
-    last: end,
-    text: 'Par',
-  },
-  {
-    name: 'o-half',
-    title: 'OpenAI is cut inside a frame',
-    dialect: 'openai',
-    frames: [...OPENAI_PART, openaiChunk({ content: 'is' }).slice(0, 60)],
-    last: end,
-    text: 'Par',
-  },
-  {
-    name: 'o-idle',
-    title: 'OpenAI falls silent',
-    dialect: 'openai',
-    frames: OPENAI_PART,
-    last: (reply) => reply.stall(),
-    provider: IDLE,
-    text: 'Par',
-  },
-  {
-    name: 'o-error',
-    title: 'OpenAI sends an error chunk',
-    dialect: 'openai',
-    frames: [
-      ...OPENAI_PART,
-      dataFrame({
-        error: {
-          message: 'The server had an error.',
-          type: 'server_error',
-          param: null,
-          code: null,
-        },
-      }),
-    ],
-    last: end,
-    text: 'Par',
-    words: /The server had an error\./,
-  },
-  {
-    name: 'o-tool',
-    title: 'OpenAI is reset after a tool call began',
-    dialect: 'openai',
-    frames: [
-      OPENAI_ROLE,
-      openaiChunk({
-        tool_calls: [
-          { index: 0, id: 'call_1', type: 'function', function: { name: 'f', arguments: '' } },
-        ],
-      }),
-    ],
-    last: reset,
-    text: '',
-  },
-  {
-    name: 'o-reasoning',
-    title: 'OpenAI-compatible reasoning is reset',
-    dialect: 'openai',
-    frames: [OPENAI_ROLE, openaiChunk({ reasoning_content: 'Let me see.' })],
-    last: reset,
-    text: '',
-  },
-  {
-    name: 'a-reset',
-    title: 'Anthropic resets the connection',
-    dialect: 'anthropic',
-    frames: ANTHROPIC_PART,
-    last: reset,
-    text: 'Par',
-  },
-  {
-    name: 'a-end',
-    title: 'Anthropic ends cleanly without message_stop',
-    dialect: 'anthropic',
-    frames: ANTHROPIC_PART,
-    last: end,
-    text: 'Par',
-  },
-  {
-    name: 'a-idle',
-    title: 'Anthropic falls silent',
-    dialect: 'anthropic',
-    frames: ANTHROPIC_PART,
-    last: (reply) => reply.stall(),
-    provider: IDLE,
-    text: 'Par',
-  },
-  {
-    name: 'a-error',
-    title: 'Anthropic sends an error event',
-    dialect: 'anthropic',
-    frames: [
-      ...ANTHROPIC_PART,
-      anthropicFrame({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }),
-    ],
-    last: end,
-    text: 'Par',
-    words: /Overloaded/,
-  },
-]
-
-const scriptOf =
-  (death: Death): Script =>
-  async (reply, request) => {
-    reply.openStream()
-    for (const frame of death.frames) await reply.write(frame)
-    await death.last(reply, request)
-  }
 
 const backupName = (death: Death): string => `${death.name}-backup`
 
@@ -187,7 +33,7 @@ test('a stream that dies after its first content', { timeout: 120_000 }, async (
   const config = targetsConfig(
     upstream,
     [
-      ...deaths.flatMap((death): Target[] => [
+      ...DEATHS.flatMap((death): Target[] => [
         {
           name: death.name,
           dialect: death.dialect,
@@ -200,22 +46,22 @@ test('a stream that dies after its first content', { timeout: 120_000 }, async (
       { name: 'markless', dialect: 'openai' },
     ],
     [
-      ...deaths.map((death): Grant => ({ model: death.name, failover: [backupName(death)] })),
+      ...DEATHS.map((death): Grant => ({ model: death.name, failover: [backupName(death)] })),
       { model: 'held' },
       { model: 'held-claude' },
       { model: 'markless' },
     ],
   )
   const proxy = await startProxy(t, { config, env: { TEST_KEY } })
-  for (const death of deaths) {
-    upstream.on(`/${death.name}/`, scriptOf(death))
+  for (const death of DEATHS) {
+    upstream.on(`/${death.name}/`, dies(death))
     upstream.on(
       `/${backupName(death)}/`,
       death.dialect === 'openai' ? anthropicAnswers : openaiAnswers,
     )
   }
 
-  for (const death of deaths) {
+  for (const death of DEATHS) {
     await t.test(`${death.title}: an OpenAI caller reads an error chunk, no [DONE]`, async () => {
       const body = { model: death.name, messages: HELLO_MESSAGES, stream: true }
       const reply = await postChat(proxy, body, { user: 'caller' })
@@ -244,25 +90,6 @@ test('a stream that dies after its first content', { timeout: 120_000 }, async (
       if (record['completion_tokens'] !== undefined) {
         assert.equal(record['estimated'], true, 'the provider had not told the total')
       }
-    })
-
-    await t.test(`${death.title}: an Anthropic caller reads an error event`, async () => {
-      const body = {
-        model: death.name,
-        max_tokens: 64,
-        messages: HELLO_MESSAGES,
-        stream: true,
-      }
-      const reply = await postMessages(proxy, body, { user: 'caller' })
-
-      assert.equal(reply.status, 200, reply.text)
-      const said = readMessagesStream(reply.frames())
-      assert.equal(said.text, death.text)
-      assert.equal(said.stopped, false, 'no message_stop')
-      assert.equal(said.delta, undefined, 'no invented stop reason')
-      assert.equal(said.errors.length, 1, reply.text)
-      assert.equal(said.types.at(-1), 'error')
-      assert.equal(upstream.requestsTo(`/${backupName(death)}/`).length, 0, 'never spliced')
     })
   }
 
