@@ -638,7 +638,7 @@ test('when all fail, the requested model speaks', { timeout: 60_000 }, async (t)
       expected: 502,
       code: 'upstream_credential',
       words: /Incorrect API key provided/,
-      speaker: 'gateway',
+      speaker: 'upstream',
     },
     {
       name: 'gone',
