@@ -8,7 +8,13 @@ import type { ReplyContext, StreamEncoder } from '../dialect.ts'
 import { mapFinishToWire } from './finish.ts'
 import { completionId, REFUSED } from './reply.ts'
 import { encodeUsage } from './usage.ts'
-import type { ChatChunk, ChatDelta, ChatFinishReason, ChatToolCallDelta } from './wire.ts'
+import type {
+  ChatChunk,
+  ChatDelta,
+  ChatFinishReason,
+  ChatToolCallDelta,
+  ChatUsage,
+} from './wire.ts'
 
 interface OpenCall {
   readonly kind: 'function' | 'custom'
@@ -29,14 +35,19 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
   let sawReasoning = false
   let sawRefusal = false
 
-  function chunk(choices: ChatChunk['choices'], usage: ChatChunk['usage'] = null): string {
-    const body: ChatChunk = { id, object: 'chat.completion.chunk', created, model, choices }
-    if (includeUsage) body.usage = usage
-    return encodeSse('', JSON.stringify(body))
+  // The beginning that all chunks share, as text: it is written once, not once per chunk.
+  let head = renderHead(id, created, model)
+
+  function chunk(choices: string, usage: ChatUsage | null = null): string {
+    const tail = includeUsage ? `,"usage":${JSON.stringify(usage)}}` : '}'
+    return encodeSse('', `${head}${choices}${tail}`)
   }
 
   function delta(content: ChatDelta, finish: ChatFinishReason | null = null): string {
-    return chunk([{ index: 0, delta: content, logprobs: null, finish_reason: finish }])
+    const reason = finish === null ? 'null' : `"${finish}"`
+    return chunk(
+      `[{"index":0,"delta":${JSON.stringify(content)},"logprobs":null,"finish_reason":${reason}}]`,
+    )
   }
 
   function callStart(call: number, callId: string, name: string): string {
@@ -67,6 +78,7 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
           id = completionId(event.id, context.requestId)
           created = event.created ?? context.nowSeconds
           model = event.model
+          head = renderHead(id, created, model)
           written = delta({ role: 'assistant', content: '' })
           break
         case 'text':
@@ -114,7 +126,7 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
             written += delta({ refusal: finish.explanation ?? REFUSED })
           }
           written += delta({}, mapFinishToWire(finish.reason, legacy))
-          if (includeUsage) written += chunk([], encodeUsage(event.usage) ?? null)
+          if (includeUsage) written += chunk('[]', encodeUsage(event.usage) ?? null)
           written += encodeSse('', '[DONE]')
           break
         }
@@ -125,6 +137,17 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
       return renderStreamError(error)
     },
   }
+}
+
+/** A chunk up to its choices; `usage` may follow them (wire.ts, ChatChunk). */
+function renderHead(id: string, created: number, model: string): string {
+  const chunk: Omit<ChatChunk, 'choices' | 'usage'> = {
+    id,
+    object: 'chat.completion.chunk',
+    created,
+    model,
+  }
+  return `${JSON.stringify(chunk).slice(0, -1)},"choices":`
 }
 
 /** The event that ends a broken stream: SDKs throw on it. No finish chunk and no `[DONE]` may follow. */
