@@ -11,6 +11,7 @@ import type { ChatRequest, JsonObject, JsonValue } from '../../src/dialects/neut
 import { openaiChat } from '../../src/dialects/openai-chat/openai-chat.ts'
 import { encodeReply } from '../../src/dialects/openai-chat/reply.ts'
 import { convertReply, createStreamPipe } from '../../src/dialects/reply-pipe.ts'
+import { replaceTopLevelValue } from '../../src/wire/json-edit.ts'
 import { encodeSse } from '../../src/wire/sse.ts'
 import { isJsonObject, readArray, readObject, readString } from '../../src/wire/json.ts'
 import { readFixture } from '../wire/cuts.ts'
@@ -100,7 +101,7 @@ test('a tool without arguments streams {} and not an empty string (BerriAI/litel
   )
 })
 
-test('an error in the middle of a stream is told, without [DONE] or a finish (BerriAI/litellm#4562, Portkey-AI/gateway#722)', () => {
+test('an error in the middle of a stream is told, without [DONE] or a finish (BerriAI/litellm#4562, Portkey-AI/gateway#722, and Portkey’s source of May 2026)', () => {
   const chunks = seen(readFixture('anthropic/overloaded-after-text.sse'))
   const last = chunks.at(-1)
   assert.ok(isJsonObject(last))
@@ -360,7 +361,7 @@ test('an empty answer is a valid reply (Portkey-AI/gateway#450)', () => {
   assert.equal(choice?.['finish_reason'], 'stop')
 })
 
-test('prompt tokens include cached ones and the total is their sum', () => {
+test('prompt tokens include cached ones and the total is their sum (Portkey’s source of May 2026)', () => {
   const reply = encodeReply(
     decodeReply({
       id: 'm',
@@ -384,7 +385,7 @@ test('prompt tokens include cached ones and the total is their sum', () => {
   })
 })
 
-test('a server tool’s input does not become a tool call of the caller’s', () => {
+test('a server tool’s input does not become a tool call of the caller’s (Portkey’s source of May 2026)', () => {
   const chunks = seen(readFixture('anthropic/server-tool.sse'))
   assert.deepEqual(callDeltas(chunks), [])
   assert.ok(!JSON.stringify(chunks).includes('query'))
@@ -477,4 +478,18 @@ test('a history that begins with the assistant gets a neutral user turn (lobehub
     content: [{ type: 'text', text: '(conversation continues)' }],
   })
   assert.equal(notes, 'messages;adapted')
+})
+
+test('members of a tool call that only its provider knows survive a relay, both ways (open-webui/computer#224, earendil-works/pi#9444)', () => {
+  const request = Buffer.from(
+    '{"model":"alias","messages":[{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"c2ln"}}}]}]}',
+  )
+  assert.equal(
+    Buffer.from(replaceTopLevelValue(request, 'model', '"gemini-3-pro"')).toString(),
+    request.toString().replace('"alias"', '"gemini-3-pro"'),
+  )
+  const bytes = readFixture('openai-chat/gemini-calls-without-index.sse')
+  const pipe = createStreamPipe(openaiChat, openaiChat, { ...contextOf(), stripUsage: false })
+  const relayed = Buffer.from(pipe.push(bytes)).toString() + Buffer.from(pipe.end()).toString()
+  assert.ok(relayed.includes('"thought_signature":"c2ln"'))
 })
