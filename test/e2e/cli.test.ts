@@ -130,7 +130,7 @@ test('aiproxy ask', { timeout: 60_000 }, async (t) => {
     assert.match(said, /user-a/)
     assert.match(said, /gpt-5/)
     assert.match(said, new RegExp(CLAUDE))
-    assert.match(said, /OPENAI_API_KEY/)
+    assert.match(said, /env OPENAI_API_KEY/)
     assert.ok(!said.includes('sk-test-openai'), 'never the key')
     assert.equal(openai.requests.length + anthropic.requests.length, before)
   })
