@@ -2,13 +2,16 @@
 import type { IncomingMessage } from 'node:http'
 import { ProxyError } from '../errors/proxy-error.ts'
 
-/** Reads the body. Rejects with `body_too_large` as soon as that is known, `request_malformed` when it breaks off. */
-export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  const tooLarge = new ProxyError(
-    'body_too_large',
-    `The request body is larger than ${limitBytes} bytes.`,
-  )
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge)
+/**
+ * Reads the body. Rejects with `body_too_large` as soon as that is known, `request_malformed` when it
+ * breaks off. `declaredBytes` is the Content-Length, where there is one.
+ */
+export function readBody(
+  request: IncomingMessage,
+  declaredBytes: string | undefined,
+  limitBytes: number,
+): Promise<Buffer> {
+  if (Number(declaredBytes ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes))
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
@@ -16,7 +19,7 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
       bytes += chunk.length
       if (bytes > limitBytes) {
         chunks.length = 0
-        reject(tooLarge)
+        reject(tooLarge(limitBytes))
         return
       }
       chunks.push(chunk)
@@ -28,4 +31,8 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
       reject(new ProxyError('request_malformed', 'The request body broke off.', { cause }))
     })
   })
+}
+
+function tooLarge(limitBytes: number): ProxyError {
+  return new ProxyError('body_too_large', `The request body is larger than ${limitBytes} bytes.`)
 }

@@ -119,7 +119,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
           id,
           api: route.api,
           headers,
-          readBody: () => readBody(request, settings.bodyLimitBytes),
+          readBody: () => readBody(request, headers['content-length'], settings.bodyLimitBytes),
           startedMs,
         },
         createSink(response, common),
