@@ -43,7 +43,15 @@ export interface ChatRequest {
    * takes the ones it knows by name and no others (`pass` in fidelity.ts).
    */
   readonly extras: JsonObject
+  /**
+   * What the decoder itself had to leave out or change, because the neutral form has no place for it;
+   * for `x-aiproxy-notes`, in order, the same pair at most once.
+   */
+  readonly losses?: readonly Loss[] | undefined
 }
+
+/** A field path and what became of it. */
+export type Loss = readonly [field: string, what: 'dropped' | 'adapted']
 
 export type ChatMessage = SystemMessage | UserMessage | AssistantMessage | ToolMessage
 
@@ -150,6 +158,11 @@ export interface ToolCallPart {
   readonly kind: 'function' | 'custom'
   /** JSON text for functions as it was written (may be cut or invalid), free text for custom tools. */
   readonly input: string
+  /**
+   * Members of the call that its provider wants back unchanged with the next turn (Gemini's
+   * `extra_content` with its thought signature); nobody else may see a meaning in them.
+   */
+  readonly echo?: JsonObject | undefined
   readonly cache?: CacheMark | undefined
 }
 
@@ -264,6 +277,8 @@ export type ChatEvent =
       readonly id: string
       readonly name: string
       readonly kind: 'function' | 'custom'
+      /** See {@link ToolCallPart.echo}. */
+      readonly echo?: JsonObject | undefined
     }
   | { readonly type: 'tool-input'; readonly call: number; readonly text: string }
   | { readonly type: 'tool-end'; readonly call: number }
