@@ -29,6 +29,7 @@ import {
   thrown,
   toChat,
   usageChunk,
+  word,
 } from './anthropic-caller.ts'
 
 const TOOL: JsonObject = { name: 'look', input_schema: { type: 'object', properties: {} } }
@@ -460,7 +461,7 @@ test('call ids over 64 characters are shortened the same way in call and result 
       { role: 'user', content: [{ type: 'tool_result', tool_use_id: id, content: 'y' }] },
     ],
   })
-  const sent = String(messages[2]?.['tool_call_id'])
+  const sent = word(messages[2]?.['tool_call_id'])
   assert.ok(sent.length <= 64)
   assert.ok(JSON.stringify(messages[1]).includes(`"id":"${sent}"`))
 })

@@ -8,6 +8,25 @@ import { asking } from './anthropic-caller.ts'
 const said = (content: JsonValue): JsonObject => ({ messages: [{ role: 'user', content }] })
 const count = (content: JsonValue): number => estimateInputTokens(said(content))
 
+const image = (data: string): JsonObject => ({
+  type: 'image',
+  source: { type: 'base64', media_type: 'image/png', data },
+})
+const result = (content: JsonValue): JsonObject => ({
+  type: 'tool_result',
+  tool_use_id: 'a',
+  content,
+})
+const pdf = (bytes: number): JsonObject => ({
+  type: 'document',
+  source: { type: 'base64', media_type: 'application/pdf', data: 'A'.repeat((bytes * 4) / 3) },
+})
+const thinking = (signature: string): number =>
+  estimateInputTokens({
+    messages: [{ role: 'assistant', content: [{ type: 'thinking', thinking: 'Hm.', signature }] }],
+  })
+const estimate = (body: JsonObject): number => estimateRequestTokens(decodeRequest(asking(body)))
+
 test('a count is never below the bytes of the text by 3.5', () => {
   for (const text of [
     '',
@@ -36,34 +55,17 @@ test('system, tools and every message add to the count', () => {
 })
 
 test('an image costs the same whatever its bytes', () => {
-  const image = (data: string): JsonObject => ({
-    type: 'image',
-    source: { type: 'base64', media_type: 'image/png', data },
-  })
   assert.equal(count([image('AAAA')]), count([image('A'.repeat(1_000_000))]))
   const second = count([image('AAAA'), image('AAAA')]) - count([image('AAAA')])
   assert.ok(second >= 1600 && second < 1610)
 })
 
 test('an image inside a tool result counts as an image', () => {
-  const result = (content: JsonValue): JsonObject => ({
-    type: 'tool_result',
-    tool_use_id: 'a',
-    content,
-  })
-  const image = {
-    type: 'image',
-    source: { type: 'base64', media_type: 'image/png', data: 'A'.repeat(90_000) },
-  }
-  const both = count([result([image])])
+  const both = count([result([image('A'.repeat(90_000))])])
   assert.ok(both > 1600 && both < 1700)
 })
 
 test('a PDF costs by its size, and one behind a URL is not free', () => {
-  const pdf = (bytes: number): JsonObject => ({
-    type: 'document',
-    source: { type: 'base64', media_type: 'application/pdf', data: 'A'.repeat((bytes * 4) / 3) },
-  })
   assert.ok(count([pdf(30_000)]) >= 3000)
   assert.ok(count([pdf(300_000)]) >= 6 * 3000)
   assert.ok(
@@ -74,12 +76,6 @@ test('a PDF costs by its size, and one behind a URL is not free', () => {
 test('cache marks and signatures cost nothing', () => {
   const bare = count([{ type: 'text', text: 'Hello' }])
   assert.equal(count([{ type: 'text', text: 'Hello', cache_control: { type: 'ephemeral' } }]), bare)
-  const thinking = (signature: string): number =>
-    estimateInputTokens({
-      messages: [
-        { role: 'assistant', content: [{ type: 'thinking', thinking: 'Hm.', signature }] },
-      ],
-    })
   assert.equal(thinking(''), thinking('s'.repeat(4000)))
 })
 
@@ -95,19 +91,10 @@ test('whatever stands in a body, there is a count', () => {
 })
 
 test('the estimate at a stream’s head counts text by four bytes, and images and pages by number', () => {
-  const estimate = (body: JsonObject): number => estimateRequestTokens(decodeRequest(asking(body)))
   assert.equal(estimate(said('x'.repeat(400))), 100)
   assert.equal(estimate({ ...said('x'.repeat(400)), system: 'y'.repeat(40) }), 110)
-  const image = {
-    type: 'image',
-    source: { type: 'base64', media_type: 'image/png', data: 'A'.repeat(4000) },
-  }
-  assert.equal(estimate(said([image])), 1600)
-  const pdf = {
-    type: 'document',
-    source: { type: 'base64', media_type: 'application/pdf', data: 'AAAA' },
-  }
-  assert.equal(estimate(said([pdf])), 3000)
+  assert.equal(estimate(said([image('A'.repeat(4000))])), 1600)
+  assert.equal(estimate(said([pdf(3)])), 3000)
   const tool = { name: 'look', description: 'Looks.', input_schema: { type: 'object' } }
   assert.equal(estimate({ ...said('xx'), tools: [tool] }), 8)
 })

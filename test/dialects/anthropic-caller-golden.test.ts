@@ -16,6 +16,7 @@ import {
   play,
   readFrames,
   readRequest,
+  word,
 } from './anthropic-caller.ts'
 import { checkGrammar } from './anthropic-caller-grammar.ts'
 
@@ -46,7 +47,7 @@ function lines(text: string): string[] {
     if (last?.['index'] === frame['index'] && more['type'] === 'input_json_delta') {
       const before = asObject(last?.['delta'])
       if (before['type'] === 'input_json_delta') {
-        const json = `${String(before['partial_json'])}${String(more['partial_json'])}`
+        const json = `${word(before['partial_json'])}${word(more['partial_json'])}`
         joined[joined.length - 1] = { ...frame, delta: { ...more, partial_json: json } }
         continue
       }

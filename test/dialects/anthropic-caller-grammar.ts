@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { JsonObject } from '../../src/dialects/neutral.ts'
-import { asObject } from './anthropic-caller.ts'
+import { asObject, word } from './anthropic-caller.ts'
 
 const DELTAS: ReadonlyMap<unknown, readonly string[]> = new Map([
   ['text', ['text_delta']],
@@ -33,7 +33,7 @@ export function checkGrammar(frames: readonly JsonObject[]): void {
         assert.ok(open !== undefined, 'a delta has its start')
         assert.equal(frame['index'], next)
         const type = asObject(frame['delta'])['type']
-        assert.ok(DELTAS.get(open['type'])?.includes(String(type)))
+        assert.ok(DELTAS.get(open['type'])?.includes(word(type)))
         assert.notEqual(lastDelta, 'signature_delta', 'the signature is last')
         lastDelta = type
         break
@@ -60,7 +60,7 @@ export function checkGrammar(frames: readonly JsonObject[]): void {
         ended = 'error'
         break
       default:
-        assert.fail(`unexpected frame ${String(frame['type'])}`)
+        assert.fail(`unexpected frame ${word(frame['type'])}`)
     }
   }
   assert.ok(ended === 'stop' || ended === 'error', 'the stream has an end')

@@ -25,6 +25,7 @@ import {
   readFrames,
   reply,
   thrown,
+  word,
 } from './anthropic-caller.ts'
 
 const START: ChatEvent = {
@@ -49,6 +50,9 @@ const neutral = (parts: readonly AssistantPart[], reason: FinishReason = 'stop')
   usage: undefined,
   serviceTier: undefined,
 })
+
+const named = (id: string): unknown =>
+  encodeReply({ ...neutral([]), id }, contextOf(undefined))['id']
 
 test('a whole reply has every field a strict client reads', () => {
   const message = reply(
@@ -156,7 +160,7 @@ for (const [reason, called, expected] of reasons) {
   })
 }
 
-const inputs: ReadonlyArray<readonly [string, boolean, JsonObject]> = [
+const argumentTexts: ReadonlyArray<readonly [string, boolean, JsonObject]> = [
   ['', false, {}],
   ['  ', false, {}],
   ['{"a":1}', false, { a: 1 }],
@@ -170,7 +174,7 @@ const inputs: ReadonlyArray<readonly [string, boolean, JsonObject]> = [
   ['{"a":"unfinished', true, {}],
   ['{"a', true, {}],
 ]
-for (const [text, cut, expected] of inputs) {
+for (const [text, cut, expected] of argumentTexts) {
   test(`arguments ${JSON.stringify(text)}${cut ? ', cut by length,' : ''} become ${JSON.stringify(expected)}`, () => {
     assert.deepEqual(readToolInput(text, cut), expected)
   })
@@ -185,8 +189,6 @@ test('tools get back the names the caller gave them', () => {
 })
 
 test('an id that is Anthropic’s already is kept, an empty one is ours', () => {
-  const named = (id: string): unknown =>
-    encodeReply({ ...neutral([]), id }, contextOf(undefined))['id']
   assert.equal(named('msg_01'), 'msg_01')
   assert.equal(named('chatcmpl-1'), 'msg_chatcmpl-1')
   assert.equal(named(''), 'msg_req_golden')
@@ -218,13 +220,14 @@ function gather(frames: readonly JsonObject[]): unknown[] {
     if (type === 'content_block_delta') {
       const change = asObject(delta)
       const target = blocks[at] ?? {}
-      if (change['type'] === 'text_delta') target['text'] = `${target['text']}${change['text']}`
+      if (change['type'] === 'text_delta')
+        target['text'] = word(target['text']) + word(change['text'])
       if (change['type'] === 'thinking_delta') {
-        target['thinking'] = `${target['thinking']}${change['thinking']}`
+        target['thinking'] = word(target['thinking']) + word(change['thinking'])
       }
       if (change['type'] === 'signature_delta') target['signature'] = change['signature']
       if (change['type'] === 'input_json_delta') {
-        inputs[at] = `${inputs[at] ?? ''}${change['partial_json']}`
+        inputs[at] = (inputs[at] ?? '') + word(change['partial_json'])
         target['input'] = JSON.parse(inputs[at] === '' ? '{}' : closed(inputs[at]))
       }
     }

@@ -610,6 +610,13 @@ for (const [body, expected] of efforts) {
   })
 }
 
+const ask = (body: JsonObject): unknown => toChat(body).body['response_format']
+const expected = (schema: JsonObject, strict: boolean): JsonObject => ({
+  type: 'json_schema',
+  json_schema: { name: 'output', schema, strict },
+})
+const format = (schema: JsonObject): JsonObject => ({ type: 'json_schema', schema })
+
 test('an answer format arrives as a JSON schema, strict only where the schema allows it', () => {
   const closed = {
     type: 'object',
@@ -618,12 +625,6 @@ test('an answer format arrives as a JSON schema, strict only where the schema al
     additionalProperties: false,
   }
   const open = { type: 'object', properties: { a: { type: 'string' } } }
-  const ask = (body: JsonObject): unknown => toChat(body).body['response_format']
-  const expected = (schema: JsonObject, strict: boolean): JsonObject => ({
-    type: 'json_schema',
-    json_schema: { name: 'output', schema, strict },
-  })
-  const format = (schema: JsonObject): JsonObject => ({ type: 'json_schema', schema })
   assert.deepEqual(ask({ output_config: { format: format(closed) } }), expected(closed, true))
   assert.deepEqual(ask({ output_config: { format: format(open) } }), expected(open, false))
   assert.deepEqual(ask({ output_format: format(closed) }), expected(closed, true))

@@ -1,7 +1,7 @@
 /** A Messages request through the neutral form and back: what caches and signatures depend on survives. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { decodeRequest } from '../../src/dialects/anthropic/decode-request.ts'
 import { encodeRequest } from '../../src/dialects/anthropic/request.ts'
 import { createNotes } from '../../src/dialects/notes.ts'

@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import Anthropic from '@anthropic-ai/sdk'
+import Anthropic, { APIError } from '@anthropic-ai/sdk'
 import { contextOf, fixtureFile, play, readRequest, reply } from './anthropic-caller.ts'
 
 /** A client of a server that answers everything with these bytes. */
@@ -93,7 +93,7 @@ test('the official client takes the exact counts over the estimate', async (t) =
 
 for (const name of ['error-after-text', 'cut-in-the-middle']) {
   test(`the official client throws on the stream ${name}`, async (t) => {
-    await assert.rejects(readStream(t, name), Anthropic.APIError)
+    await assert.rejects(readStream(t, name), APIError)
   })
 }
 

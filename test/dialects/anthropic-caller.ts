@@ -144,21 +144,30 @@ export function outline(frames: readonly JsonObject[]): string[] {
     const change = asObject(frame['delta'])
     switch (frame['type']) {
       case 'content_block_start':
-        return ['start', frame['index'], block['type'], block['name']].filter(isSaid).join(' ')
+        return ['start', frame['index'], block['type'], block['name']]
+          .filter(isSaid)
+          .map(word)
+          .join(' ')
       case 'content_block_delta': {
         const text = change['text'] ?? change['thinking'] ?? change['partial_json']
         return [frame['index'], change['type'], text ?? change['signature']]
           .filter(isSaid)
+          .map(word)
           .join(' ')
       }
       case 'content_block_stop':
-        return `stop ${String(frame['index'])}`
+        return `stop ${word(frame['index'])}`
       case 'message_delta':
-        return `end ${String(change['stop_reason'])}`
+        return `end ${word(change['stop_reason'])}`
       default:
-        return String(frame['type'])
+        return word(frame['type'])
     }
   })
+}
+
+/** A value of a frame as text. */
+export function word(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 
 function isSaid(value: unknown): boolean {
