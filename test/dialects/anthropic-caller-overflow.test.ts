@@ -75,6 +75,16 @@ const messages: ReadonlyArray<readonly [from: string, said: string, expected: st
     'prompt is too long: 40000 tokens > 32768 maximum',
   ],
   [
+    'Gemini',
+    'The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).',
+    'prompt is too long: 1200000 tokens > 1048576 maximum',
+  ],
+  [
+    'Kimi',
+    'Invalid request: Your request exceeded model token limit: 262144 (requested: 300000)',
+    'prompt is too long: 300000 tokens > 262144 maximum',
+  ],
+  [
     'two numbers and nothing else to go by',
     'Input is too long: 20000 tokens, at most 16384.',
     'prompt is too long: 20000 tokens > 16384 maximum',

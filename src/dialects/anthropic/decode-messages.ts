@@ -2,7 +2,7 @@
  * The `system` and `messages` of a Messages caller → neutral (wire-formats D.2, D.3), for targets of
  * other dialects only: towards Anthropic the caller's bytes are relayed.
  */
-import { readArray, readObject, readString, readText } from '../../wire/json.ts'
+import { isJsonObject, readArray, readObject, readString, readText } from '../../wire/json.ts'
 import {
   invalid,
   optionalArray,
@@ -171,7 +171,7 @@ function decodeAssistantBlock(
       if (readArray(block['citations']).length > 0) losses.push(['messages.citations', 'dropped'])
       return [decodeText(block, path)]
     case 'thinking':
-      return decodeThinking(block, path, echoes)
+      return decodeThinking(block, echoes)
     case 'redacted_thinking':
       return [
         { type: 'reasoning', text: '', redacted: requiredString(block['data'], `${path}.data`) },
@@ -212,17 +212,13 @@ function decodeAssistantBlock(
  * A thinking block with its signature, byte for byte. A block of ours that only carried what a call
  * must be sent back with is taken apart: its content goes to the calls it names.
  */
-function decodeThinking(
-  block: JsonObject,
-  path: string,
-  echoes: Map<string, JsonObject>,
-): ReasoningPart[] {
+function decodeThinking(block: JsonObject, echoes: Map<string, JsonObject>): ReasoningPart[] {
   const text = readString(block['thinking']) ?? ''
   const signature = readText(block['signature'])
   const calls = signature === undefined ? undefined : readObject(decodeMarker(signature)?.['calls'])
   if (calls !== undefined) {
     for (const [id, echo] of Object.entries(calls)) {
-      echoes.set(id, requiredObject(echo, `${path}.signature`))
+      if (isJsonObject(echo)) echoes.set(id, echo)
     }
     if (text === '') return []
   }
