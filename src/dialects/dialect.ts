@@ -4,6 +4,7 @@
  */
 import type { UpstreamError } from '../errors/proxy-error.ts'
 import type { ProxyError } from '../errors/proxy-error.ts'
+import type { TopLevelEdit } from '../wire/json-edit.ts'
 import type { SseEvent } from '../wire/sse.ts'
 import type { ChatEvent, ChatReply, ChatRequest, JsonObject, TokenUsage } from './neutral.ts'
 
@@ -138,4 +139,9 @@ export interface Dialect {
   /** Usage and served model of a unary reply. */
   readReply(body: JsonObject): { usage: TokenUsage | undefined; model: string | undefined }
   createStreamTap(): StreamTap
+  /**
+   * For a body that holds our own mark (marker.ts) because another dialect answered an earlier turn: the
+   * top-level values to replace before it is relayed. Its provider would refuse what we put there.
+   */
+  relayEdits?(body: JsonObject): TopLevelEdit[]
 }

@@ -1,8 +1,8 @@
 /**
- * Our own signatures on thinking blocks (wire-formats C.3, D.4, F.5, H). A Messages client stores the
- * signature of a thinking block and sends it back with the next turn, so what another provider needs
- * back can travel in it, and the proxy remembers nothing. Anthropic itself never sees one: it would
- * refuse the signature.
+ * Our own mark on opaque fields that a client stores and sends back with the next turn: the `signature`
+ * of a thinking block, a Responses `encrypted_content` (wire-formats C.3, D.4, F.4, F.5, H). What another
+ * provider needs back travels in it, and the proxy remembers nothing. No provider ever sees one: it
+ * would refuse it.
  */
 import { isJsonObject, parseJson } from '../wire/json.ts'
 import type { JsonObject } from '../wire/json.ts'

@@ -48,6 +48,11 @@ export interface ChatRequest {
    * for `x-aiproxy-notes`, in order, the same pair at most once.
    */
   readonly losses?: readonly Loss[] | undefined
+  /**
+   * Fields of the caller's body, as they came, that the reply in its dialect repeats or depends on
+   * (Responses). No part of what is translated: only the dialect that read the request looks at it.
+   */
+  readonly echo?: JsonObject | undefined
 }
 
 /** A field path and what became of it. */
