@@ -28,14 +28,8 @@ import type { OwnToolName } from './own-tools.ts'
 import { decodeReasoningItem } from './reasoning.ts'
 import { flattenName } from './tools.ts'
 
-export interface DecodedInput {
-  readonly messages: ChatMessage[]
-  /** Types of items that were left out: what OpenAI's own tools did in earlier turns. */
-  readonly dropped: string[]
-}
-
-/** Traces of tools that OpenAI ran itself; their results stand in the text that followed. */
-const DROPPED: ReadonlySet<string> = new Set([
+/** Left out: traces of tools that OpenAI ran itself. What they found stands in the text that followed. */
+export const DROPPED_ITEMS: ReadonlySet<string> = new Set([
   'web_search_call',
   'file_search_call',
   'code_interpreter_call',
@@ -56,31 +50,26 @@ const OWN_CALLS: ReadonlyMap<string, OwnToolName> = new Map<string, OwnToolName>
   ['apply_patch_call', 'apply_patch'],
 ])
 
-/** What one item becomes. */
+/** What one item becomes: a part of the assistant's turn, a message of its own, or nothing. */
 type Piece =
   | { readonly assistant: readonly AssistantPart[] }
   | { readonly message: ChatMessage }
-  | { readonly dropped: string }
+  | undefined
 
 /** The whole history. Throws `request_invalid` or `untranslatable` with the path of the item at fault. */
-export function decodeInput(value: JsonValue | undefined): DecodedInput {
+export function decodeInput(value: JsonValue | undefined): ChatMessage[] {
   if (typeof value === 'string') {
-    return {
-      messages: [{ role: 'user', parts: [{ type: 'text', text: value }] }],
-      dropped: [],
-    }
+    return [{ role: 'user', parts: [{ type: 'text', text: value }] }]
   }
   const messages: ChatMessage[] = []
-  const dropped: string[] = []
   // Item id → call id: the output of a `local_shell_call` names the item.
   const callIds = new Map<string, string>()
   let turn: AssistantPart[] | undefined
   for (const [index, element] of optionalArray(value, 'input').entries()) {
     const path = `input[${index}]`
     const piece = decodeItem(requiredObject(element, path), path, callIds)
-    if ('dropped' in piece) {
-      dropped.push(piece.dropped)
-    } else if ('assistant' in piece) {
+    if (piece === undefined) continue
+    if ('assistant' in piece) {
       if (turn === undefined) {
         turn = []
         messages.push({ role: 'assistant', parts: turn })
@@ -91,7 +80,7 @@ export function decodeInput(value: JsonValue | undefined): DecodedInput {
       messages.push(piece.message)
     }
   }
-  return { messages, dropped }
+  return messages
 }
 
 function decodeItem(item: JsonObject, path: string, callIds: Map<string, string>): Piece {
@@ -126,7 +115,7 @@ function decodeItem(item: JsonObject, path: string, callIds: Map<string, string>
     case undefined:
       throw invalid(`${path}.type`, `\`${path}\` has neither a type nor a role.`)
     default:
-      if (DROPPED.has(type)) return { dropped: type }
+      if (DROPPED_ITEMS.has(type)) return undefined
       throw untranslatable(
         `${path}.type`,
         `An input item of type "${type}" only means something at the provider it came from.`,

@@ -25,7 +25,7 @@ import type {
   ResponseFormat,
 } from '../neutral.ts'
 import { decodeInput } from './input.ts'
-import { ECHOED, SEALED_REASONING } from './response.ts'
+import { ECHOED } from './response.ts'
 import { decodeToolChoice, decodeTools } from './tools.ts'
 
 /** Top-level fields that have a place of their own in the neutral form, or are dealt with below. */
@@ -67,8 +67,8 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * What a Responses caller asked. Fields without a neutral place are kept in `extras`; a part of a field
- * that cannot be carried stands there under its path (`tools.web_search`).
+ * What a Responses caller asked. Fields without a neutral place are kept in `extras`, and what the reply
+ * repeats in `echo`.
  * Throws ProxyError `request_invalid` or `untranslatable` with the field's path.
  */
 export function decodeRequest(rawBody: JsonObject): ChatRequest {
@@ -78,17 +78,14 @@ export function decodeRequest(rawBody: JsonObject): ChatRequest {
     throw new ProxyError('model_missing', 'The request names no `model`.', { param: 'model' })
   }
   refuseState(body)
-  const input = decodeInput(body['input'])
-  if (input.messages.length === 0) {
+  const messages = decodeInput(body['input'])
+  if (messages.length === 0) {
     throw invalid('input', '`input` must be a text, or hold at least one item.')
   }
   const tools = decodeTools(body['tools'])
-  const leftOut: JsonObject = {}
-  for (const type of input.dropped) leftOut[`input.${type}`] = true
-  for (const type of tools.dropped) leftOut[`tools.${type}`] = true
   return {
     model,
-    messages: [...decodeInstructions(body['instructions']), ...input.messages],
+    messages: [...decodeInstructions(body['instructions']), ...messages],
     stream: optionalBoolean(body['stream'], 'stream') ?? false,
     includeUsage: true,
     maxTokens: decodeMaxTokens(body['max_output_tokens']),
@@ -105,9 +102,10 @@ export function decodeRequest(rawBody: JsonObject): ChatRequest {
       readText(body['safety_identifier']) ??
       readText(body['user']) ??
       readText(readObject(body['metadata'])?.['user_id']),
-    serviceTier: decodeServiceTier(body, leftOut),
+    // No other API knows `ultrafast`.
+    serviceTier: body['service_tier'] === 'ultrafast' ? 'auto' : readText(body['service_tier']),
     legacyFunctions: false,
-    extras: { ...decodeExtras(body), ...leftOut },
+    extras: decodeExtras(body),
     echo: Object.fromEntries(Object.entries(body).filter(([key]) => ECHOED.has(key))),
   }
 }
@@ -205,15 +203,7 @@ function decodeReasoningWish(body: JsonObject): ReasoningWish | undefined {
   return { effort: word, thinking, summary: summary === undefined ? undefined : true }
 }
 
-function decodeServiceTier(body: JsonObject, leftOut: JsonObject): string | undefined {
-  const tier = readText(body['service_tier'])
-  if (tier !== 'ultrafast') return tier
-  // No other API knows the word.
-  leftOut['service_tier.ultrafast'] = true
-  return 'auto'
-}
-
-/** What the fidelity table decides on: unread fields, and the parts of read ones without a place. */
+/** Unread fields, as they came. */
 function decodeExtras(body: JsonObject): JsonObject {
   const extras: JsonObject = {}
   for (const [key, value] of Object.entries(body)) {
@@ -222,18 +212,6 @@ function decodeExtras(body: JsonObject): JsonObject {
   // Chat has it at the top level, under the same name.
   const verbosity = readObject(body['text'])?.['verbosity']
   if (verbosity !== undefined && verbosity !== null) extras['verbosity'] = verbosity
-  for (const [key, value] of Object.entries(readObject(body['reasoning']) ?? {})) {
-    const known = key === 'effort' || key === 'summary' || key === 'generate_summary'
-    if (!known && value !== null) extras[`reasoning.${key}`] = value
-  }
-  const others = readArray(body['include']).filter((wanted) => wanted !== SEALED_REASONING)
-  if (others.length > 0) extras['include'] = others
-  // Absent means true at OpenAI; only a caller who says so relies on it.
-  if (body['store'] === true) extras['store.true'] = true
-  if (readObject(body['stream_options'])?.['include_obfuscation'] === true) {
-    extras['stream_options.include_obfuscation'] = true
-  }
-  if (body['truncation'] === 'auto') extras['truncation'] = 'auto'
   return extras
 }
 

@@ -16,6 +16,11 @@ import type { OwnToolName } from './own-tools.ts'
 /** Run by OpenAI and optional to the answer: clients send them routinely. Dated variants count too. */
 const DROPPED = /^(web_search(_preview)?(_\d{4}_\d{2}_\d{2})?|tool_search)$/
 
+/** A tool of this type is left out on the way to another dialect. */
+export function isDroppedTool(type: string): boolean {
+  return DROPPED.test(type)
+}
+
 export interface DecodedTools {
   readonly tools: Tool[]
   /** Types of tools that were left out. */
@@ -37,7 +42,7 @@ export function decodeTools(value: JsonValue | undefined): DecodedTools {
     const type = requiredString(tool['type'], `${path}.type`)
     if (type === 'namespace') tools.push(...decodeNamespace(tool, path))
     else if (isOwnTool(type)) tools.push(ownToolAsFunction(type))
-    else if (DROPPED.test(type)) dropped.push(type)
+    else if (isDroppedTool(type)) dropped.push(type)
     else tools.push(decodeTool(tool, type, path, undefined))
   }
   return { tools, dropped }
