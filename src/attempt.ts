@@ -214,18 +214,30 @@ function headTimeoutMs({ target, stream, deadlineMs }: AttemptPlan): number {
   return stream || mock ? timeouts.firstByteMs : deadlineMs
 }
 
+const NOTHING_SENT: Omit<AttemptResult, 'end' | 'error'> = {
+  contacted: false,
+  status: undefined,
+  headers: undefined,
+  usage: undefined,
+  model: undefined,
+  outputChars: 0,
+}
+
 /** An attempt that failed before anything was sent. */
 export function failedAttempt(reason: ProxyError): RunningAttempt {
-  const result: AttemptResult = {
-    end: 'failed',
-    error: reason,
-    contacted: false,
-    status: undefined,
-    headers: undefined,
-    usage: undefined,
-    model: undefined,
-    outputChars: 0,
-  }
+  const result: AttemptResult = { ...NOTHING_SENT, end: 'failed', error: reason }
+  return { result: Promise.resolve(result), leave() {} }
+}
+
+/** An answer of our own, for which the target need not be called. */
+export function localAttempt(
+  sink: ReplySink,
+  headers: ReadonlyArray<readonly [string, string]>,
+  body: string,
+): RunningAttempt {
+  sink.head(200, headers)
+  sink.end(body)
+  const result: AttemptResult = { ...NOTHING_SENT, end: 'answered', error: undefined }
   return { result: Promise.resolve(result), leave() {} }
 }
 

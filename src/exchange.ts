@@ -2,13 +2,15 @@
  * The story: one request, out and home again. This file has the order of steps, and only that.
  */
 import type { Config, User } from './config/config.ts'
-import { failedAttempt, startAttempt } from './attempt.ts'
+import { failedAttempt, localAttempt, startAttempt } from './attempt.ts'
 import type { RunningAttempt } from './attempt.ts'
 import { createAnswerPipe } from './dialects/answer-pipe.ts'
+import { NO_HINTS } from './dialects/dialect.ts'
 import type { Api } from './dialects/dialect.ts'
 import { mapReplyHeaders } from './dialects/headers.ts'
 import type { ChatRequest, JsonObject } from './dialects/neutral.ts'
 import { createNotes, renderNotes } from './dialects/notes.ts'
+import { answerLocally } from './dialects/local-answers.ts'
 import { prepareCall } from './dialects/prepare.ts'
 import type { Inbound, PreparedCall } from './dialects/prepare.ts'
 import { callerDialect, targetDialect } from './dialects/registry.ts'
@@ -195,6 +197,7 @@ function createInbound(call: Call, body: Uint8Array, json: JsonObject): Inbound 
   const caller = callerDialect(call.api)
   let decoded: ChatRequest | undefined
   return {
+    api: call.api,
     caller,
     headers: call.headers,
     body,
@@ -255,11 +258,17 @@ function tryTarget(
   }
   rooms.health.probing(healthKey(target), performance.now())
 
-  const dialect = targetDialect(provider.dialect)
+  const dialect = targetDialect(provider, model.upstreamName, inbound)
   const traits = { model: model.upstreamName, maxTokens: model.maxTokens, strict: model.strict }
   const notes = createNotes(model.strict)
+  const reading = { nowSeconds: Math.floor(Date.now() / 1000), requestId: trail.id }
   let prepared: PreparedCall
   try {
+    const own = answerLocally(inbound, dialect, { ...reading, hints: NO_HINTS })
+    if (own !== undefined) {
+      const headers = [...trail.commits(200, own.notes), ...bodyHeaders(inbound.stream, {})]
+      return localAttempt(sink, headers, own.body)
+    }
     prepared = prepareCall(inbound, dialect, traits, notes)
   } catch (thrown) {
     return failedAttempt(toProxyError(thrown))
@@ -283,12 +292,7 @@ function tryTarget(
             targetStreams,
             stripUsage: prepared.stripUsage,
           },
-          {
-            request: inbound.decoded(),
-            hints: prepared.hints,
-            nowSeconds: Math.floor(Date.now() / 1000),
-            requestId: trail.id,
-          },
+          { ...reading, request: inbound.decoded(), hints: prepared.hints },
         ),
       replyHeaders: (status, headers) => [
         ...trail.commits(status, renderNotes(notes)),
@@ -318,12 +322,12 @@ function bodyHeaders(stream: boolean, upstream: UpstreamHeaders): [string, strin
 function explain(
   error: ProxyError,
   headers: UpstreamHeaders | undefined,
-  { provider }: Target,
+  { model, provider }: Target,
   inbound: Inbound,
 ): ProxyError {
   const explained = aboutOurKey(error, provider.name)
   if (headers !== undefined) {
-    const dialect = targetDialect(provider.dialect)
+    const dialect = targetDialect(provider, model.upstreamName, inbound)
     explained.headers = mapReplyHeaders(headers, dialect.name, inbound.caller.name, Date.now())
   }
   return explained

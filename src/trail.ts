@@ -197,10 +197,11 @@ type LoggedUsage = Pick<
 
 /** What was used: as reported, or else estimated from what went in and came out, and marked so. */
 function usageOf(result: AttemptResult | undefined, inbound: Inbound | undefined): LoggedUsage {
+  // Counting is free, and an answer of our own cost nothing.
+  if (inbound?.api === 'count_tokens' || result?.contacted === false) return {}
   const told = result?.usage
-  const complete = told?.promptTokens !== undefined && told.completionTokens !== undefined
   // A stream that was cut tells its output count, if at all, from its beginning.
-  if (told !== undefined && complete && result?.end === 'answered') return asReported(told)
+  if (told !== undefined && result?.end === 'answered') return asReported(told)
   const prompt = told?.promptTokens ?? (inbound ? estimatePromptTokens(inbound.json) : undefined)
   const completion = Math.max(told?.completionTokens ?? 0, estimateTokens(result?.outputChars ?? 0))
   return {

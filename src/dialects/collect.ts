@@ -28,10 +28,11 @@ export function replyToEvents(reply: ChatReply): ChatEvent[] {
         })
         break
       case 'tool-call': {
-        const { id, name, kind, input } = part
+        const { id, name, kind, input, echo } = part
         const call = calls
         calls += 1
-        events.push({ type: 'tool-start', call, id, name, kind })
+        const kept = echo === undefined ? {} : { echo }
+        events.push({ type: 'tool-start', call, id, name, kind, ...kept })
         if (input !== '') events.push({ type: 'tool-input', call, text: input })
         events.push({ type: 'tool-end', call })
         break
@@ -107,8 +108,16 @@ export function createReplyBuilder(): ReplyBuilder {
           break
         }
         case 'tool-start': {
-          const { id: callId, name, kind } = event
-          const part: ToolCallPart = { type: 'tool-call', id: callId, name, kind, input: '' }
+          const { id: callId, name, kind, echo } = event
+          const kept = echo === undefined ? {} : { echo }
+          const part: ToolCallPart = {
+            type: 'tool-call',
+            id: callId,
+            name,
+            kind,
+            input: '',
+            ...kept,
+          }
           callPlaces.set(event.call, parts.length)
           parts.push(part)
           break

@@ -4,10 +4,17 @@
  * look at the model (sampling, effort, forced tools) are decided and announced by the target's encoder;
  * their rows say so with `adapt`.
  */
+import {
+  ANTHROPIC_TO_RESPONSES,
+  CHAT_TO_RESPONSES,
+  RESPONSES_TO_ANTHROPIC,
+  RESPONSES_TO_CHAT,
+} from './openai-responses/fidelity-rows.ts'
 import { isJsonObject, readArray, readObject } from '../wire/json.ts'
 import type { DialectName, Notes } from './dialect.ts'
 import { liftExtraBody } from './extra-body.ts'
 import { untranslatable } from './fields.ts'
+import { MESSAGES_TO_CHAT } from './messages-fidelity.ts'
 import type { JsonObject, JsonValue } from './neutral.ts'
 
 /**
@@ -204,6 +211,11 @@ const CHAT_TO_ANTHROPIC: readonly FidelityRow[] = [
 
 export const FIDELITY: readonly FidelityTable[] = [
   { from: 'openai-chat', to: 'anthropic', rows: CHAT_TO_ANTHROPIC },
+  { from: 'openai-chat', to: 'openai-responses', rows: CHAT_TO_RESPONSES },
+  { from: 'anthropic', to: 'openai-chat', rows: MESSAGES_TO_CHAT },
+  { from: 'anthropic', to: 'openai-responses', rows: ANTHROPIC_TO_RESPONSES },
+  { from: 'openai-responses', to: 'openai-chat', rows: RESPONSES_TO_CHAT },
+  { from: 'openai-responses', to: 'anthropic', rows: RESPONSES_TO_ANTHROPIC },
 ]
 
 /**

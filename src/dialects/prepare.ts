@@ -3,14 +3,16 @@
  * dialect, decoded and encoded again where they do not (design §6). Pure.
  */
 import { NO_HINTS } from './dialect.ts'
-import type { Dialect, Notes, ReplyHints, TargetTraits } from './dialect.ts'
-import { reviewFields } from './fidelity.ts'
+import type { Api, Dialect, Notes, ReplyHints, TargetTraits } from './dialect.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
 import { mapRequestHeaders } from './headers.ts'
 import type { ChatRequest, JsonObject } from './neutral.ts'
+import { translateRequest } from './translate.ts'
 import { replaceTopLevelValue, setStreamOptionsIncludeUsage } from '../wire/json-edit.ts'
 
 /** What a caller sent, read as far as every target needs it. */
 export interface Inbound {
+  readonly api: Api
   readonly caller: Dialect
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: Uint8Array
@@ -40,9 +42,25 @@ export function prepareCall(
   traits: TargetTraits,
   notes: Notes,
 ): PreparedCall {
-  return inbound.caller.name === dialect.name
-    ? relay(inbound, dialect, traits)
-    : translate(inbound, dialect, traits, notes)
+  if (inbound.caller.name === dialect.name) return relay(inbound, dialect, traits)
+  if (inbound.api === 'embeddings') {
+    throw new ProxyError('untranslatable', 'Embeddings need a provider that speaks OpenAI’s API.')
+  }
+  return translate(inbound, dialect, traits, notes)
+}
+
+/** Where a relayed call goes below the base URL: its dialect has more endpoints than chat. */
+function relayPath(api: Api, dialect: Dialect): string {
+  switch (api) {
+    case 'embeddings':
+      return '/embeddings'
+    case 'count_tokens':
+      return `${dialect.path}/count_tokens`
+    case 'chat':
+    case 'messages':
+    case 'responses':
+      return dialect.path
+  }
 }
 
 function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): PreparedCall {
@@ -56,7 +74,7 @@ function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): Prepar
     !asksForUsage(inbound.json['stream_options'])
   if (stripUsage) body = setStreamOptionsIncludeUsage(body)
   return {
-    path: dialect.path,
+    path: relayPath(inbound.api, dialect),
     headers: mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name),
     body,
     stripUsage,
@@ -70,8 +88,9 @@ function translate(
   traits: TargetTraits,
   notes: Notes,
 ): PreparedCall {
-  reviewFields(inbound.json, inbound.caller.name, dialect.name, notes)
-  const encoded = dialect.encodeRequest(inbound.request(), traits, notes)
+  const { encoded } = translateRequest(inbound.caller, dialect, inbound.json, traits, notes, () =>
+    inbound.request(),
+  )
   return {
     path: encoded.path,
     headers: mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name, encoded.headers),

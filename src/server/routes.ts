@@ -11,7 +11,13 @@ export type Route =
   | { readonly kind: 'health' | 'ready' | 'root'; readonly shape: Shape }
   | { readonly kind: 'none'; readonly shape: Shape }
 
-const APIS: ReadonlyMap<string, Api> = new Map([['/chat/completions', 'chat']])
+const APIS: ReadonlyMap<string, Api> = new Map([
+  ['/chat/completions', 'chat'],
+  ['/messages', 'messages'],
+  ['/messages/count_tokens', 'count_tokens'],
+  ['/responses', 'responses'],
+  ['/embeddings', 'embeddings'],
+])
 
 /** What a request's target means. Never throws; an unknown path is `none` in the nearest API's shape. */
 export function findRoute(target: string, anthropicVersion: string | undefined): Route {
@@ -19,8 +25,10 @@ export function findRoute(target: string, anthropicVersion: string | undefined):
   const shape: Shape =
     anthropicVersion !== undefined || path.startsWith('/messages') ? 'anthropic' : 'openai'
   const api = APIS.get(path)
-  if (api !== undefined)
-    return { kind: 'api', api, shape: api === 'messages' ? 'anthropic' : 'openai' }
+  if (api !== undefined) {
+    const ofAnthropic = api === 'messages' || api === 'count_tokens'
+    return { kind: 'api', api, shape: ofAnthropic ? 'anthropic' : 'openai' }
+  }
   switch (path) {
     case '/models':
       return { kind: 'models', shape }

@@ -5,6 +5,7 @@
  */
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { anthropicOverflow } from '../dialects/anthropic-overflow.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
 import { renderAnthropic, renderOpenAi } from '../errors/render.ts'
 import type { Call, ReplySink } from '../exchange.ts'
@@ -125,7 +126,10 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         createSink(response, common),
       )
     } catch (thrown) {
-      const error = toProxyError(thrown)
+      const thrownError = toProxyError(thrown)
+      // Anthropic's own words, relayed as they came, need no rewording.
+      const reworded = shape === 'anthropic' && thrownError.raw === undefined
+      const error = reworded ? anthropicOverflow(thrownError) : thrownError
       if (error.code === 'internal') {
         options.onUnexpected(error.cause instanceof Error ? error.cause : error)
       }

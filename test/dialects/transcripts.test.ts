@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { anthropic } from '../../src/dialects/anthropic/anthropic.ts'
 import type { ReplyContext } from '../../src/dialects/dialect.ts'
 import { createNotes } from '../../src/dialects/notes.ts'
-import { callerDialect, targetDialect } from '../../src/dialects/registry.ts'
+import { openaiChat as chat } from '../../src/dialects/openai-chat/openai-chat.ts'
 import {
   convertReply,
   createReplyCollector,
@@ -22,12 +23,7 @@ import { cuts, ROOT } from '../wire/cuts.ts'
 const FOLDER = new URL('test/fixtures/transcripts/', ROOT)
 const UPDATE = process.env['UPDATE_GOLDEN'] === '1'
 
-const chat = callerDialect('chat')
-const anthropic = targetDialect('anthropic')
-assert.ok(chat !== undefined && anthropic !== undefined)
-
 function contextFor(request: Uint8Array): ReplyContext {
-  assert.ok(chat !== undefined && anthropic !== undefined)
   const body = parseJsonObject(request)
   const { request: asked, encoded } = translateRequest(
     chat,
@@ -46,7 +42,6 @@ function contextFor(request: Uint8Array): ReplyContext {
 
 /** What the caller sees of a stream: everything the pipe lets out, and the error event of a failed end. */
 function play(chunks: readonly Uint8Array[], context: ReplyContext): string {
-  assert.ok(chat !== undefined && anthropic !== undefined)
   const pipe = createStreamPipe(chat, anthropic, { ...context, stripUsage: false })
   let seen = ''
   for (const chunk of chunks) {
@@ -83,7 +78,6 @@ for (const name of readdirSync(FOLDER)) {
     })
   } else {
     test(`transcript ${name}: the caller gets the whole reply in its own form`, () => {
-      assert.ok(chat !== undefined && anthropic !== undefined)
       const context = contextFor(request)
       const { body } = convertReply(chat, anthropic, upstream, context)
       const text = Buffer.from(body).toString()
@@ -94,7 +88,6 @@ for (const name of readdirSync(FOLDER)) {
 }
 
 test('a stream collected for a unary caller is the reply that the provider would have given whole', () => {
-  assert.ok(chat !== undefined && anthropic !== undefined)
   const context = contextFor(
     readFileSync(new URL('unary-thinking-and-two-tools/request.json', FOLDER)),
   )
@@ -110,7 +103,6 @@ test('a stream collected for a unary caller is the reply that the provider would
 })
 
 test('a whole reply for a streaming caller is a complete stream', () => {
-  assert.ok(chat !== undefined && anthropic !== undefined)
   const context = contextFor(readFileSync(new URL('thinking-and-two-tools/request.json', FOLDER)))
   const { body } = replyToStream(
     chat,

@@ -5,7 +5,7 @@
  */
 import { ProxyError } from '../../errors/proxy-error.ts'
 import { isJsonObject, readNumber, readObject, readString, readText } from '../../wire/json.ts'
-import type { ChatEvent, JsonValue } from '../neutral.ts'
+import type { ChatEvent, JsonObject, JsonValue } from '../neutral.ts'
 import { argumentsText, madeUpId } from './messages.ts'
 
 interface Call {
@@ -16,6 +16,8 @@ interface Call {
   id: string
   name: string
   readonly kind: 'function' | 'custom'
+  /** What the server wants back with the next turn (Gemini). */
+  echo: JsonObject | undefined
   state: 'waiting' | 'open' | 'ended'
   /** Input not yet given out. */
   held: string
@@ -50,6 +52,7 @@ export function createCallAssembly(): CallAssembly {
       id,
       name: '',
       kind,
+      echo: undefined,
       state: 'waiting',
       held: '',
       sawInput: false,
@@ -83,8 +86,15 @@ export function createCallAssembly(): CallAssembly {
       if (call.state === 'waiting') {
         if (call.name === '') return events
         call.state = 'open'
-        const { ordinal, id, name, kind } = call
-        events.push({ type: 'tool-start', call: ordinal, id, name, kind })
+        const { ordinal, id, name, kind, echo } = call
+        events.push({
+          type: 'tool-start',
+          call: ordinal,
+          id,
+          name,
+          kind,
+          ...(echo === undefined ? {} : { echo }),
+        })
       }
       if (call.held !== '') {
         events.push({ type: 'tool-input', call: call.ordinal, text: call.held })
@@ -100,6 +110,7 @@ export function createCallAssembly(): CallAssembly {
   function take(fragment: Fragment, replyId: string): ChatEvent[] {
     const call = findCall(fragment, replyId)
     last = call
+    if (call.state === 'waiting') call.echo ??= fragment.echo
     // A name in pieces is joined only while nothing of the call has been given out.
     if (fragment.name !== '' && call.state === 'waiting' && !call.sawInput) {
       if (call.name === '') call.name = fragment.name
@@ -166,6 +177,13 @@ interface Fragment {
   readonly name: string
   readonly kind: Call['kind']
   readonly input: string
+  readonly echo: JsonObject | undefined
+}
+
+/** The members of a call that only mean something to its own server. */
+export function readEcho(call: { readonly [key: string]: JsonValue }): JsonObject | undefined {
+  const extra = readObject(call['extra_content'])
+  return extra === undefined ? undefined : { extra_content: extra }
 }
 
 function readFragment(fragment: { readonly [key: string]: JsonValue }): Fragment {
@@ -180,6 +198,7 @@ function readFragment(fragment: { readonly [key: string]: JsonValue }): Fragment
       custom === undefined
         ? argumentsText(called?.['arguments'])
         : (readString(custom['input']) ?? ''),
+    echo: readEcho(fragment),
   }
 }
 

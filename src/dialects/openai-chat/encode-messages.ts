@@ -21,10 +21,14 @@ export function shorten(text: string): string {
   return `${text.slice(0, 55)}_${sha256Hex(text).slice(0, 8)}`
 }
 
-/** All messages in order. `systemRole` is the role that system and developer messages get. */
+/**
+ * All messages in order. `systemRole` is the role that system and developer messages get; `echoes`: what
+ * a call's server wants back is written beside it, which OpenAI itself would refuse as unknown.
+ */
 export function encodeMessages(
   messages: readonly ChatMessage[],
   systemRole: 'system' | 'developer',
+  echoes: boolean,
   notes: Notes,
 ): JsonObject[] {
   const encoded: JsonObject[] = []
@@ -49,7 +53,7 @@ export function encodeMessages(
         }
         break
       case 'assistant': {
-        const turn = encodeAssistant(message, notes)
+        const turn = encodeAssistant(message, echoes, notes)
         if (turn !== undefined) encoded.push(turn)
         break
       }
@@ -122,7 +126,11 @@ function encodeDocument(part: DocumentPart, path: string): JsonObject {
   }
 }
 
-function encodeAssistant(message: AssistantMessage, notes: Notes): JsonObject | undefined {
+function encodeAssistant(
+  message: AssistantMessage,
+  echoes: boolean,
+  notes: Notes,
+): JsonObject | undefined {
   let text = ''
   const calls: JsonObject[] = []
   for (const part of message.parts) {
@@ -143,6 +151,7 @@ function encodeAssistant(message: AssistantMessage, notes: Notes): JsonObject | 
                 custom: { name: shorten(part.name), input: part.input },
               }
             : {
+                ...(echoes ? part.echo : undefined),
                 id: shorten(part.id),
                 type: 'function',
                 function: {
@@ -174,6 +183,7 @@ function encodeToolResult(
       continue
     }
     if (part.type === 'document' && part.source.kind === 'text') {
+      if (part.title !== undefined) lines.push(part.title)
       lines.push(part.source.text)
       continue
     }

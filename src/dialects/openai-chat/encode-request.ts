@@ -59,6 +59,7 @@ export function encodeRequest(
     messages: encodeMessages(
       request.messages,
       model?.reasoning === true ? 'developer' : 'system',
+      model === undefined,
       notes,
     ),
   }

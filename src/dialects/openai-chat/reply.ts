@@ -18,6 +18,7 @@ import type {
   TokenUsage,
   ToolCallPart,
 } from '../neutral.ts'
+import { readEcho } from './calls.ts'
 import { finishError, throwBodyError } from './error.ts'
 import { mapFinishFromWire, mapFinishToWire } from './finish.ts'
 import { argumentsText, madeUpId } from './messages.ts'
@@ -210,6 +211,7 @@ export function readReasoningText(message: JsonObject): string {
 function decodeCall(call: JsonObject, replyId: string, order: number): ToolCallPart {
   const custom = readObject(call['custom'])
   const called = readObject(call['function'])
+  const echo = readEcho(call)
   return {
     type: 'tool-call',
     id: readText(call['id']) ?? madeUpId(`${replyId}:${order}`),
@@ -219,6 +221,7 @@ function decodeCall(call: JsonObject, replyId: string, order: number): ToolCallP
       custom === undefined
         ? argumentsText(called?.['arguments'])
         : (readString(custom['input']) ?? ''),
+    ...(echo === undefined ? {} : { echo }),
   }
 }
 

@@ -72,7 +72,7 @@ export function createStreamDecoder(): StreamDecoder {
     if (isJsonObject(delta['function_call'])) {
       events.push(...endReasoning(), ...calls.pushLegacy(delta['function_call'], id))
     }
-    return events
+    return joinInputs(events)
   }
 
   function readChunk(chunk: JsonObject): ChatEvent[] {
@@ -160,6 +160,20 @@ export function createStreamDecoder(): StreamDecoder {
       return finished
     },
   }
+}
+
+/** What one chunk adds to a call's input, in one piece. */
+function joinInputs(events: readonly ChatEvent[]): ChatEvent[] {
+  const joined: ChatEvent[] = []
+  for (const event of events) {
+    const last = joined.at(-1)
+    if (event.type === 'tool-input' && last?.type === 'tool-input' && last.call === event.call) {
+      joined[joined.length - 1] = { ...last, text: last.text + event.text }
+    } else {
+      joined.push(event)
+    }
+  }
+  return joined
 }
 
 /** One chunk as an object. Gemini wraps its errors in an array. */
