@@ -33,7 +33,7 @@ test('top-level fields arrive in the words of Chat Completions', () => {
   assert.deepEqual(body, {
     model: 'gpt-4.1',
     messages: [{ role: 'user', content: 'Hello' }],
-    max_tokens: 500,
+    max_completion_tokens: 500,
     temperature: 0,
     top_p: 0.9,
     stop: ['END'],
@@ -57,7 +57,7 @@ test('fields of other languages are not forwarded under a name that means someth
     cache_control: { type: 'ephemeral' },
     speed: 'fast',
   })
-  assert.deepEqual(Object.keys(body), ['model', 'messages', 'max_tokens', 'safety_identifier'])
+  assert.deepEqual(Object.keys(body), ['model', 'messages', 'max_completion_tokens', 'safety_identifier'])
 })
 
 test('Anthropic’s own top-level fields are kept for a target that knows them', () => {
@@ -580,7 +580,7 @@ for (const [choice, expected] of choices) {
       tools: _,
       model: __,
       messages: ___,
-      max_tokens: ____,
+      max_completion_tokens: ____,
       ...rest
     } = toChat({
       tools: [look],

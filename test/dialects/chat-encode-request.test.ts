@@ -39,7 +39,7 @@ interface Row {
 
 const ROWS: readonly Row[] = [
   {
-    title: 'older models and other servers get max_tokens',
+    title: 'models that are not OpenAI’s get max_tokens',
     request: { maxTokens: 5 },
     model: 'qwen3:8b',
     sends: { max_tokens: 5, max_completion_tokens: undefined },
@@ -61,7 +61,7 @@ const ROWS: readonly Row[] = [
     title: 'a configured ceiling caps the limit',
     request: { maxTokens: 64_000 },
     maxTokens: 4096,
-    sends: { max_tokens: 4096 },
+    sends: { max_completion_tokens: 4096 },
     notes: 'max_tokens;adapted',
   },
   {
@@ -279,7 +279,7 @@ test('a Chat request that is decoded and encoded again asks for the same', () =>
       },
       { role: 'tool', tool_call_id: 'c', content: '2' },
     ],
-    max_tokens: 9,
+    max_completion_tokens: 9,
     temperature: 0,
     top_p: 0.5,
     stop: ['x'],

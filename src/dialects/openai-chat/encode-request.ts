@@ -65,7 +65,7 @@ export function encodeRequest(
   }
   const maxTokens = clampMaxTokens(request.maxTokens, traits.maxTokens, notes)
   if (maxTokens !== undefined) {
-    body[model?.reasoning === true ? 'max_completion_tokens' : 'max_tokens'] = maxTokens
+    body[model === undefined ? 'max_tokens' : 'max_completion_tokens'] = maxTokens
   }
   addSampling(body, request, model, effort, notes)
   const hints = addTools(body, request, model, notes)
