@@ -682,9 +682,11 @@ for (const [words, rows, fields] of [
   })
 }
 
+function silent(path: string, value: JsonValue): boolean | undefined {
+  return RESPONSES_TO_CHAT.find((row) => row.path === path)?.silent?.is(value)
+}
+
 test('what decoding leaves out is what the fidelity rows announce', () => {
-  const silent = (path: string, value: JsonValue): boolean | undefined =>
-    RESPONSES_TO_CHAT.find((row) => row.path === path)?.silent?.is(value)
   assert.equal(silent('tools[].type', 'web_search'), false)
   assert.equal(silent('tools[].type', 'function'), true)
   assert.equal(silent('input[].type', 'web_search_call'), false)

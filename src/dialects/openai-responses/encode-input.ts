@@ -160,6 +160,7 @@ function encodeTurn(
           customCalls.add(part.id)
           items.push({ type: 'custom_tool_call', ...call, input: part.input })
         } else {
+          customCalls.delete(part.id)
           const written = part.input === '' ? '{}' : part.input
           items.push({ type: 'function_call', ...call, arguments: written })
         }

@@ -2,7 +2,7 @@
 import type { ErrorKind } from '../../errors/catalog.ts'
 import { ProxyError } from '../../errors/proxy-error.ts'
 import type { UpstreamError } from '../../errors/proxy-error.ts'
-import { readObject } from '../../wire/json.ts'
+import { readObject, readText } from '../../wire/json.ts'
 import { isContextOverflow } from '../context-overflow.ts'
 import { findInBandError, readErrorText, statusInCode } from '../foreign-error.ts'
 import type { ForeignError } from '../foreign-error.ts'
@@ -48,14 +48,12 @@ export function statusFailure(status: string): UpstreamError {
  */
 export function readFailureEvent(event: JsonObject): UpstreamError {
   const response = readObject(event['response'])
+  if (response !== undefined) {
+    return decodeInBandError(response) ?? statusFailure(readText(response['status']) ?? 'failed')
+  }
   const { code, message, param } = event
-  return (
-    decodeInBandError(response ?? event) ??
-    decodeInBandError({
-      error: { code: code ?? null, message: message ?? null, param: param ?? null },
-    }) ??
-    statusFailure('failed')
-  )
+  const flat = { code: code ?? null, message: message ?? null, param: param ?? null }
+  return decodeInBandError(event) ?? decodeInBandError({ error: flat }) ?? statusFailure('failed')
 }
 
 // The documented set of codes is closed and knows neither quota nor context; OpenAI sends both words all
