@@ -8,7 +8,8 @@ import { ProxyError } from '../errors/proxy-error.ts'
 import { mapRequestHeaders } from './headers.ts'
 import type { ChatRequest, JsonObject } from './neutral.ts'
 import { translateRequest } from './translate.ts'
-import { replaceTopLevelValue, setStreamOptionsIncludeUsage } from '../wire/json-edit.ts'
+import { includeUsageEdit, scanTopLevel, setTopLevelValues } from '../wire/json-edit.ts'
+import type { TopLevelEdit } from '../wire/json-edit.ts'
 
 /** What a caller sent, read as far as every target needs it. */
 export interface Inbound {
@@ -64,20 +65,19 @@ function relayPath(api: Api, dialect: Dialect): string {
 }
 
 function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): PreparedCall {
-  let body = inbound.body
-  if (inbound.json['model'] !== traits.model) {
-    body = replaceTopLevelValue(body, 'model', JSON.stringify(traits.model))
-  }
-  const stripUsage =
-    dialect.name === 'openai-chat' &&
-    inbound.stream &&
-    !asksForUsage(inbound.json['stream_options'])
-  if (stripUsage) body = setStreamOptionsIncludeUsage(body)
+  // Scanned even where nothing is edited: a key that occurs twice is refused, because the provider may
+  // read the one that was not checked.
+  const members = scanTopLevel(inbound.body)
+  const edits: TopLevelEdit[] = []
+  if (inbound.json['model'] !== traits.model) edits.push(['model', JSON.stringify(traits.model)])
+  const usage =
+    inbound.api === 'chat' && inbound.stream ? includeUsageEdit(inbound.body, members) : undefined
+  if (usage !== undefined) edits.push(usage)
   return {
     path: relayPath(inbound.api, dialect),
     headers: mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name),
-    body,
-    stripUsage,
+    body: edits.length === 0 ? inbound.body : setTopLevelValues(inbound.body, edits, members),
+    stripUsage: usage !== undefined,
     hints: NO_HINTS,
   }
 }
@@ -98,13 +98,4 @@ function translate(
     stripUsage: false,
     hints: encoded.hints,
   }
-}
-
-function asksForUsage(options: unknown): boolean {
-  return (
-    typeof options === 'object' &&
-    options !== null &&
-    'include_usage' in options &&
-    options.include_usage === true
-  )
 }

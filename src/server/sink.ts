@@ -2,6 +2,9 @@
 import type { ServerResponse } from 'node:http'
 import type { ReplySink } from '../exchange.ts'
 
+// Beyond this, copying costs more than a second write.
+const ONE_WRITE_BYTES = 64 * 1024
+
 /**
  * `common` goes on every reply (request ids, CORS for an allowed origin, `connection` while draining).
  * The head is held until the first write, so that a reply in one piece gets its content length.
@@ -31,7 +34,11 @@ export function createSink(
     },
     end(chunk) {
       sendHead(chunk === undefined ? 0 : Buffer.byteLength(chunk))
-      response.end(chunk)
+      if (chunk instanceof Uint8Array && chunk.length <= ONE_WRITE_BYTES) {
+        // Node joins the head with a string, and so makes one packet of a reply, but not with bytes.
+        const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+        response.end(bytes.toString('latin1'), 'latin1')
+      } else response.end(chunk)
     },
     onDrain(listener) {
       response.on('drain', listener)

@@ -57,7 +57,12 @@ test('fields of other languages are not forwarded under a name that means someth
     cache_control: { type: 'ephemeral' },
     speed: 'fast',
   })
-  assert.deepEqual(Object.keys(body), ['model', 'messages', 'max_completion_tokens', 'safety_identifier'])
+  assert.deepEqual(Object.keys(body), [
+    'model',
+    'messages',
+    'max_completion_tokens',
+    'safety_identifier',
+  ])
 })
 
 test('Anthropic’s own top-level fields are kept for a target that knows them', () => {
