@@ -6,6 +6,7 @@ import { NO_HINTS } from './dialect.ts'
 import type { Api, Dialect, Notes, ReplyHints, TargetTraits } from './dialect.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { mapRequestHeaders } from './headers.ts'
+import { MARKER } from './marker.ts'
 import type { ChatRequest, JsonObject } from './neutral.ts'
 import { translateRequest } from './translate.ts'
 import { includeUsageEdit, scanTopLevel, setTopLevelValues } from '../wire/json-edit.ts'
@@ -73,6 +74,9 @@ function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): Prepar
   const usage =
     inbound.api === 'chat' && inbound.stream ? includeUsageEdit(inbound.body, members) : undefined
   if (usage !== undefined) edits.push(usage)
+  if (dialect.relayEdits !== undefined && holdsMarker(inbound.body)) {
+    edits.push(...dialect.relayEdits(inbound.json))
+  }
   return {
     path: relayPath(inbound.api, dialect),
     headers: mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name),
@@ -80,6 +84,10 @@ function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): Prepar
     stripUsage: usage !== undefined,
     hints: NO_HINTS,
   }
+}
+
+function holdsMarker(body: Uint8Array): boolean {
+  return Buffer.from(body.buffer, body.byteOffset, body.length).includes(MARKER)
 }
 
 function translate(

@@ -439,6 +439,8 @@ test('sampling goes where the model takes it, and 0 is a value', () => {
   assert.equal(thinking.notes, 'temperature;dropped, top_p;dropped, top_k;dropped, stop;dropped')
   const off = encode({ ...asked, reasoning: { effort: 'none' } }, { model: 'gpt-5.1' })
   assert.equal(off.body['temperature'], 0)
+  const newest = encode({ ...asked, reasoning: { effort: 'none' } }, { model: 'gpt-6-sol' })
+  assert.equal(newest.body['temperature'], undefined)
 })
 
 for (const [asked, ceiling, expected, notes] of [

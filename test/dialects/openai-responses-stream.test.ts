@@ -221,6 +221,19 @@ test('a refusal with nothing said is a refusal part with the explanation, or wit
   ])
 })
 
+test('a refusal after nothing but thinking is whole, for nothing was cut', () => {
+  const written = stream([
+    START,
+    { type: 'reasoning', text: 'Hm.' },
+    finish('refusal', 'Not this.'),
+  ])
+  assert.equal(last(written)['type'], 'response.completed')
+  assert.deepEqual(
+    outputOf(written).map((item) => item['type']),
+    ['reasoning', 'message'],
+  )
+})
+
 test('text that a refusal cut stays, followed by the reason', () => {
   const written = stream([START, { type: 'text', text: 'So' }, finish('refusal', 'Not this.')])
   assert.deepEqual(typesOf(written), [

@@ -3,6 +3,7 @@ import { decodeRequest } from './decode-request.ts'
 import { encodeReply } from './encode-reply.ts'
 import { createStreamEncoder } from './encode-stream.ts'
 import { decodeError } from './error.ts'
+import { relayEdits } from './relay-edits.ts'
 import { decodeReply, readReply } from './reply.ts'
 import { encodeRequest, PATH } from './request.ts'
 import { createStreamDecoder } from './stream-decoder.ts'
@@ -21,4 +22,5 @@ export const anthropic: Dialect = {
   decodeError,
   readReply,
   createStreamTap,
+  relayEdits,
 }

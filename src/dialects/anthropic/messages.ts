@@ -6,6 +6,7 @@
 import { isJsonObject, parseJson } from '../../wire/json.ts'
 import type { Notes } from '../dialect.ts'
 import { untranslatable } from '../fields.ts'
+import { isMarker } from '../marker.ts'
 import type {
   AssistantMessage,
   ChatMessage,
@@ -45,9 +46,6 @@ interface AssistantTurn {
   readonly blocks: AssistantBlock[]
   readonly callIds: Set<string>
 }
-
-/** Our own signatures on reasoning of other providers; Anthropic would refuse them. */
-const OWN_SIGNATURE = 'aiproxy.v1.'
 
 /** Said in the user's place where a history begins with the assistant, which is a 400. */
 const OPENING = '(conversation continues)'
@@ -184,7 +182,7 @@ function addAssistant(
       case 'reasoning':
         if (part.redacted !== undefined) {
           thinking.push({ type: 'redacted_thinking', data: part.redacted })
-        } else if (part.signature !== undefined && !part.signature.startsWith(OWN_SIGNATURE)) {
+        } else if (part.signature !== undefined && !isMarker(part.signature)) {
           thinking.push({ type: 'thinking', thinking: part.text, signature: part.signature })
         } else {
           // It cannot be signed in the model's name: a forged signature is a 400.

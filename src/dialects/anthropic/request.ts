@@ -3,6 +3,7 @@
  */
 import { isJsonObject, readArray, readString, readText } from '../../wire/json.ts'
 import type { EncodedRequest, Notes, TargetTraits } from '../dialect.ts'
+import { isMarker } from '../marker.ts'
 import type { ChatMessage, ChatRequest, JsonObject } from '../neutral.ts'
 import { hasBreakpoint, limitBreakpoints } from './cache.ts'
 import { isBlank } from './content.ts'
@@ -100,8 +101,7 @@ function lastCallIsUnsigned(messages: readonly ChatMessage[]): boolean {
   return !turn.parts.some(
     (part) =>
       part.type === 'reasoning' &&
-      (part.redacted !== undefined ||
-        (part.signature !== undefined && !part.signature.startsWith('aiproxy.v1.'))),
+      (part.redacted !== undefined || (part.signature !== undefined && !isMarker(part.signature))),
   )
 }
 

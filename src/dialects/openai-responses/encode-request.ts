@@ -234,7 +234,8 @@ function addSampling(
   effort: ReasoningEffort | undefined,
   notes: Notes,
 ): void {
-  const allowed = model === undefined || !model.reasoning || effort === 'none'
+  const sampling = model?.sampling ?? 'always'
+  const allowed = sampling === 'always' || (sampling === 'without-reasoning' && effort === 'none')
   for (const [field, value] of [
     ['temperature', request.temperature],
     ['top_p', request.topP],

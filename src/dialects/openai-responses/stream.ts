@@ -25,20 +25,21 @@ interface OpenMessage {
   /** Parts that are complete. */
   readonly content: OutputPart[]
   /** The part being written. */
-  part: { readonly type: OutputPart['type']; text: string } | undefined
+  part: { readonly type: OutputPart['type']; readonly place: string; text: string } | undefined
 }
 interface OpenReasoning {
   readonly kind: 'reasoning'
   readonly id: string
+  readonly place: string
   text: string
 }
 interface OpenCall {
   readonly kind: 'call'
   readonly call: number
-  readonly id: string
   readonly facts: CallFacts
   /** Its item has arguments as an object: it is written whole, at its end. */
   readonly whole: boolean
+  readonly place: string
   input: string
 }
 
@@ -57,6 +58,13 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
 
   function frame(type: string, fields: JsonObject): string {
     const text = JSON.stringify({ type, sequence_number: sequence, ...fields })
+    sequence += 1
+    return encodeSse(type, text)
+  }
+
+  /** A delta's event: all of it but number and text is the same for a whole part, and written once. */
+  function deltaFrame(type: string, place: string, delta: string, tail = ''): string {
+    const text = `{"type":"${type}","sequence_number":${sequence},${place},"delta":${JSON.stringify(delta)}${tail}}`
     sequence += 1
     return encodeSse(type, text)
   }
@@ -97,17 +105,18 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
     const opened = openMessage()
     const { message } = opened
     let { written } = opened
-    if (message.part?.type !== type) {
+    let { part } = message
+    if (part?.type !== type) {
       written += closePart(message)
-      message.part = { type, text: '' }
-      const part = encodePart(message.part)
-      written += frame('response.content_part.added', { ...placeOf(message), part })
+      const place = placeOf(message)
+      part = { type, place: members(place), text: '' }
+      message.part = part
+      written += frame('response.content_part.added', { ...place, part: encodePart(part) })
     }
-    if (message.part !== undefined) message.part.text += text
+    part.text += text
     return type === 'refusal'
-      ? written + frame('response.refusal.delta', { ...placeOf(message), delta: text })
-      : written +
-          frame('response.output_text.delta', { ...placeOf(message), delta: text, logprobs: [] })
+      ? written + deltaFrame('response.refusal.delta', part.place, text)
+      : written + deltaFrame('response.output_text.delta', part.place, text, ',"logprobs":[]')
   }
 
   function placeOf(message: OpenMessage): JsonObject {
@@ -136,7 +145,8 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
     if (open?.kind === 'reasoning') return { reasoning: open, written: '' }
     let written = start() + close('completed')
     const id = itemId('rs', envelope.id, output.length)
-    const reasoning: OpenReasoning = { kind: 'reasoning', id, text: '' }
+    const place = members({ item_id: id, output_index: output.length, summary_index: 0 })
+    const reasoning: OpenReasoning = { kind: 'reasoning', id, place, text: '' }
     written += itemAdded(reasoningItem(id, '', {}, false))
     open = reasoning
     return { reasoning, written }
@@ -146,13 +156,13 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
     const opened = openReasoning()
     const { reasoning } = opened
     let { written } = opened
-    const place = { item_id: reasoning.id, output_index: output.length, summary_index: 0 }
     if (reasoning.text === '') {
+      const place = { item_id: reasoning.id, output_index: output.length, summary_index: 0 }
       const part = { type: 'summary_text', text: '' }
       written += frame('response.reasoning_summary_part.added', { ...place, part })
     }
     reasoning.text += text
-    return written + frame('response.reasoning_summary_text.delta', { ...place, delta: text })
+    return written + deltaFrame('response.reasoning_summary_text.delta', reasoning.place, text)
   }
 
   function closeReasoning(
@@ -189,16 +199,16 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
     const facts: CallFacts = { callId: event.id, name: event.name, kind: event.kind }
     const whole = ownToolOf(facts, shapes) !== undefined
     const item = encodeCall({ facts, input: '' }, 'in_progress')
-    open = { kind: 'call', call: event.call, id: item.id, facts, whole, input: '' }
+    const place = members({ item_id: item.id, output_index: output.length })
+    open = { kind: 'call', call: event.call, facts, whole, place, input: '' }
     return whole ? before : before + itemAdded(item)
   }
 
   function callDelta(call: OpenCall, delta: string): string {
-    const place = { item_id: call.id, output_index: output.length }
     call.input += delta
     return call.facts.kind === 'custom'
-      ? frame('response.custom_tool_call_input.delta', { ...place, delta })
-      : frame('response.function_call_arguments.delta', { ...place, delta })
+      ? deltaFrame('response.custom_tool_call_input.delta', call.place, delta)
+      : deltaFrame('response.function_call_arguments.delta', call.place, delta)
   }
 
   function closeCall(call: OpenCall, status: ItemStatus): string {
@@ -247,7 +257,9 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
   }
 
   function finish(event: Extract<ChatEvent, { type: 'finish' }>): string {
-    const said = output.some((item) => item.type !== 'reasoning') || open !== undefined
+    const said =
+      output.some((item) => item.type !== 'reasoning') ||
+      (open !== undefined && open.kind !== 'reasoning')
     const ending = endingOf(event.finish, said, refused)
     let written = start()
     if (ending.refusal !== '') written += messageText('refusal', ending.refusal)
@@ -309,4 +321,9 @@ function encodePart(part: {
   readonly text: string
 }): OutputPart {
   return part.type === 'refusal' ? { type: 'refusal', refusal: part.text } : textPart(part.text)
+}
+
+/** The members of an object as JSON, without its braces. */
+function members(object: JsonObject): string {
+  return JSON.stringify(object).slice(1, -1)
 }
