@@ -126,17 +126,19 @@ test('a model that refuses tools with reasoning in Chat is asked in Responses, o
   )
 })
 
+const block = (signature: string) => `{"type":"thinking","thinking":"x","signature":"${signature}"}`
+const turn = (blocks: string) => `{"role":"assistant","content":[${blocks}]}`
+const conversation = (messages: string) => `{"model":"m", "max_tokens":5,"messages":[${messages}]}`
+
 test('what we marked ourselves is taken out of a relay, and nothing else is touched', () => {
-  const block = (signature: string) =>
-    `{"type":"thinking","thinking":"x","signature":"${signature}"}`
-  const turn = (blocks: string) => `{"role":"assistant","content":[${blocks}]}`
-  const body = (messages: string) => `{"model":"m", "max_tokens":5,"messages":[${messages}]}`
   const text = '{"type":"text","text":"t"}'
   const claude = { dialect: 'anthropic', api: 'auto' } as const
-  const marked = body(`${turn(`${block('aiproxy.v1.e30')},${text}`)},${turn(block('aiproxy.v1.'))}`)
-  assert.equal(bodyText(prepare('messages', marked, 'm', claude).body), body(turn(text)))
-  const genuine = body(turn(`${block('c2lnLTE=')},${text}`))
+  const marked = conversation(
+    `${turn(`${block('aiproxy.v1.e30')},${text}`)},${turn(block('aiproxy.v1.'))}`,
+  )
+  assert.equal(bodyText(prepare('messages', marked, 'm', claude).body), conversation(turn(text)))
+  const genuine = conversation(turn(`${block('c2lnLTE=')},${text}`))
   assert.equal(bodyText(prepare('messages', genuine, 'm', claude).body), genuine)
-  const quoted = body('{"role":"user","content":"what is aiproxy.v1. for?"}')
+  const quoted = conversation('{"role":"user","content":"what is aiproxy.v1. for?"}')
   assert.equal(bodyText(prepare('messages', quoted, 'm', claude).body), quoted)
 })
