@@ -60,6 +60,7 @@ const BY_ERROR: Record<ErrorCode, ExitCode> = {
   not_allowed: EXIT.forbidden,
   usage_wrong: EXIT.misused,
   config_missing: EXIT.config,
+  config_unwritable: EXIT.failed,
   config_invalid: EXIT.config,
   port_in_use: EXIT.config,
 }

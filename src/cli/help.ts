@@ -26,7 +26,7 @@ ${EXAMPLES}
 Commands
   serve                      run the proxy; live request lines
   ask [prompt…]              one prompt to one model, the answer on stdout
-  users                      list, show, or check the users and their models
+  users                      list, show, add, allow, deny, limit; keys
   usage                      tables of requests, tokens and cost from the log
   help [command|topic]       topics: environment, exit-codes
 

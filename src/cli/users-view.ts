@@ -6,6 +6,7 @@ import { padEnd } from './fit.ts'
 import { cutMiddle, displayWidth, renderTable } from './table.ts'
 import type { TodayUse } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
+import { fingerprintOf, renderKeyName } from './users-key-names.ts'
 import { listTargets } from './who.ts'
 import { countOf, renderCost, renderLimits } from './words.ts'
 
@@ -32,7 +33,7 @@ export function renderUserTable(config: Config, plan: TablePlan): string {
   }))
   const fixed = users.map((user) => ({
     user: cleanForTerminal(user.name),
-    key: renderKeys(user),
+    key: renderKeys(user, config.keyHints),
     limits: renderLimits(user.limits) || NONE,
     today: renderToday(today?.get(user.name) ?? { requests: 0, costUsd: 0 }),
   }))
@@ -102,7 +103,7 @@ export function renderUserPage(
   const { yellow } = paint
   const lines = [
     paint.bold(cleanForTerminal(user.name)),
-    `  key      ${renderKeys(user)}`,
+    ...keyLines(user, config.keyHints),
     `  limits   ${renderLimits(user.limits) || 'none'}`,
     ...(today === undefined
       ? []
@@ -120,12 +121,20 @@ export function renderUserPage(
   return `${lines.join('\n')}\n`
 }
 
-/** The user as JSON; digests of keys stay in the file. */
-export function describeUser(user: User, today: TodayUse | undefined): object {
+/** The user as JSON; of the keys' digests only what `--revoke` needs. */
+export function describeUser(
+  user: User,
+  today: TodayUse | undefined,
+  keyHints: ReadonlyMap<string, string>,
+): object {
   return {
     user: user.name,
     models: user.models,
     keys: user.keys.length,
+    keyNames: user.keys.map((digest) => ({
+      hint: keyHints.get(digest) ?? null,
+      sha256: fingerprintOf(digest),
+    })),
     limits: user.limits,
     ...(today === undefined
       ? {}
@@ -163,9 +172,23 @@ function renderChain({ name, failover }: UserModel): string {
   return cleanForTerminal([name, ...failover].join(' → '))
 }
 
-// The file keeps digests only, so the end of a key cannot be shown.
-function renderKeys(user: User): string {
-  return user.keys.length === 0 ? 'name only' : countOf(user.keys.length, 'key')
+/** `name only`, `aip_…k3Qd`, `aip_…k3Qd +1`; a digest of which the file says nothing is just a key. */
+function renderKeys({ keys }: User, hints: ReadonlyMap<string, string>): string {
+  if (keys.length === 0) return 'name only'
+  const known = keys.find((digest) => hints.has(digest))
+  if (known === undefined) return countOf(keys.length, 'key')
+  const name = cleanForTerminal(renderKeyName(known, hints))
+  return keys.length === 1 ? name : `${name} +${keys.length - 1}`
+}
+
+/** One line a key: by either name `--revoke` takes it. */
+function keyLines({ keys }: User, hints: ReadonlyMap<string, string>): string[] {
+  if (keys.length === 0) return ['  key      name only']
+  return keys.map((digest, index) => {
+    const names = [renderKeyName(digest, hints)]
+    if (hints.has(digest)) names.push(`sha256:${fingerprintOf(digest)}…`)
+    return `  ${index === 0 ? 'key ' : '    '}     ${cleanForTerminal(names.join('  '))}`
+  })
 }
 
 /** Unknown prices are a dash, never $0.00. */

@@ -1,6 +1,6 @@
 /**
  * `aiproxy users`: who may use what, read from the config. `list` (the default), `show`, and `can`, which
- * answers with its exit code.
+ * answers with its exit code. The commands that change something are declared in users-commands.ts.
  */
 import { Command } from 'commander'
 import type { Config, User } from '../config/config.ts'
@@ -9,6 +9,7 @@ import { ProxyError } from '../errors/proxy-error.ts'
 import { EXIT } from './exit-codes.ts'
 import type { ProgramIo, TodayUse } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
+import { createWriterCommands } from './users-commands.ts'
 import { describeUser, renderUserPage, renderUserTable } from './users-view.ts'
 import { listTargets, readinessOf, requireModel, requireUser } from './who.ts'
 import { jsonLine } from './words.ts'
@@ -18,6 +19,10 @@ Examples
   aiproxy users
   aiproxy users show user-a
   aiproxy users can user-b gpt-5 && echo yes
+  aiproxy users add me --model gpt-5 --failover gpt-5=claude-sonnet-4-20250514
+  aiproxy users allow user-b 'claude-*' --dry-run
+  aiproxy users limit user-b tokens=200k/day cost=5USD/day
+  aiproxy users key user-b > key.txt
 `
 
 /** The `users` command with its subcommands. */
@@ -51,6 +56,7 @@ export function createUsersCommand(io: ProgramIo): Command {
     .action(async (name: string, model: string) => {
       await can(io, name, model)
     })
+  for (const writer of createWriterCommands(io)) command.addCommand(writer)
   return command
 }
 
@@ -63,7 +69,7 @@ async function list(io: ProgramIo): Promise<void> {
       `${jsonLine({
         schema: 'aiproxy.users/1',
         config: pathOf(config),
-        users: users.map((user) => describeUser(user, todayOf(today, user))),
+        users: users.map((user) => describeUser(user, todayOf(today, user), config.keyHints)),
       })}\n`,
     )
     return
@@ -78,19 +84,9 @@ async function list(io: ProgramIo): Promise<void> {
   }
 }
 
-// A whole file that loads as it stands: no command writes one yet.
 const STARTER_NOTE = `
-no config file: these are the starter users. To have your own, write ./aiproxy.yaml:
-
-  models:
-    gpt-5: { provider: openai }
-    claude-sonnet-4-20250514: { provider: anthropic }
-  users:
-    me:
-      models:
-        - { name: gpt-5, failover: claude-sonnet-4-20250514 }
-
-then: aiproxy serve --check
+no config file: these are the starter users. To have your own, in ./aiproxy.yaml:
+  aiproxy users add me --model gpt-5 --failover gpt-5=claude-sonnet-4-20250514
 `
 
 async function show(io: ProgramIo, name: string): Promise<void> {
@@ -99,7 +95,7 @@ async function show(io: ProgramIo, name: string): Promise<void> {
   const today = todayOf(await io.readToday?.(config, io.now()), user)
   io.stdout.write(
     io.flags.json === true
-      ? `${jsonLine({ schema: 'aiproxy.user/1', config: pathOf(config), ...describeUser(user, today) })}\n`
+      ? `${jsonLine({ schema: 'aiproxy.user/1', config: pathOf(config), ...describeUser(user, today, config.keyHints) })}\n`
       : renderUserPage(config, user, today, io.paintOut),
   )
 }

@@ -87,7 +87,8 @@ export function hostOf(provider: Provider): string {
 
 const SHOWN_NAMES = 12
 
-function listNames(names: Iterable<string>): string {
+/** Names for a message, the first dozen of them. */
+export function listNames(names: Iterable<string>): string {
   const all = [...names]
   if (all.length === 0) return 'none'
   const shown = all.slice(0, SHOWN_NAMES).join(', ')

@@ -13,6 +13,8 @@ export interface Config {
   readonly users: ReadonlyMap<string, User>
   /** sha256 hex digest of a user key → user name. */
   readonly keys: ReadonlyMap<string, string>
+  /** sha256 hex digest → how the key ends, for people; only for keys of which the file says it. */
+  readonly keyHints: ReadonlyMap<string, string>
   readonly defaultUser: string | undefined
   readonly failover: FailoverPolicy
   readonly bodyLimitBytes: number

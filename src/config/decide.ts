@@ -24,6 +24,7 @@ import { show } from './problems.ts'
 import type { Problems } from './problems.ts'
 import type { Entry, Located } from './shapes.ts'
 import { DEFAULT_HOST, parseBaseUrl } from './values.ts'
+import type { WrittenDigest } from './values.ts'
 
 const DEFAULT_PORT = 4242
 const DEFAULT_DEADLINE_MS = 600_000
@@ -86,6 +87,7 @@ export function decideConfig(file: ConfigFile, circumstances: Circumstances): Co
     models,
     users,
     keys,
+    keyHints: collectKeyHints(file),
     defaultUser: file.default_user?.value,
     failover: decideFailover(file),
     bodyLimitBytes: file.body_limit ?? DEFAULT_BODY_LIMIT_BYTES,
@@ -242,7 +244,7 @@ function decideUsers(file: ConfigFile, problems: Problems): ReadonlyMap<string, 
     users.set(name, {
       name,
       models: decideUserModels(path, value, models, problems),
-      keys: digestsOf(value).map((digest) => digest.value),
+      keys: digestsOf(value).map((digest) => digest.value.digest),
       limits: decideLimits(value?.limits),
     })
   }
@@ -285,7 +287,7 @@ function decideUserModels(
   return userModels
 }
 
-function digestsOf(file: UserFile | undefined): ReadonlyArray<Located<string>> {
+function digestsOf(file: UserFile | undefined): ReadonlyArray<Located<WrittenDigest>> {
   return [...(file?.key === undefined ? [] : [file.key]), ...(file?.keys ?? [])]
 }
 
@@ -293,7 +295,7 @@ function collectKeys(file: ConfigFile, problems: Problems): ReadonlyMap<string, 
   const keys = new Map<string, string>()
   for (const { name, value } of file.users ?? []) {
     for (const digest of digestsOf(value)) {
-      const owner = keys.get(digest.value)
+      const owner = keys.get(digest.value.digest)
       if (owner === name) problems.add(digest.at, `${digest.path} stands twice; remove one`)
       else if (owner !== undefined) {
         const fix = `aiproxy users key ${name}`
@@ -303,10 +305,20 @@ function collectKeys(file: ConfigFile, problems: Problems): ReadonlyMap<string, 
           fix,
         )
       }
-      keys.set(digest.value, owner ?? name)
+      keys.set(digest.value.digest, owner ?? name)
     }
   }
   return keys
+}
+
+function collectKeyHints(file: ConfigFile): ReadonlyMap<string, string> {
+  const hints = new Map<string, string>()
+  for (const { value } of file.users ?? []) {
+    for (const { value: written } of digestsOf(value)) {
+      if (written.hint !== undefined) hints.set(written.digest, written.hint)
+    }
+  }
+  return hints
 }
 
 function decideLimits(file: UserFile['limits']): Limits {

@@ -242,7 +242,7 @@ const keyDigest = located(
     expects: '"sha256:" and 64 hex digits',
     types: ['string', 'number', 'boolean'],
     parse: parseKeyDigest,
-    schema: { type: 'string', pattern: '^sha256:[0-9a-fA-F]{64}$' },
+    schema: { type: 'string', pattern: '^sha256:[0-9a-fA-F]{64}(:[0-9A-Za-z_-]{1,8})?$' },
   }),
 )
 
@@ -259,8 +259,11 @@ const user = object({
     }),
     about: 'Ceilings per minute, hour, day or month; one each or a list.',
   },
-  key: { shape: keyDigest, about: 'Digest of the key, as `aiproxy users key` writes it.' },
-  keys: { shape: listOf(keyDigest, 'a list of key digests'), about: 'Digests of several keys.' },
+  key: { shape: keyDigest, about: 'Digest of the one key, in the form of keys.' },
+  keys: {
+    shape: listOf(keyDigest, 'a list of key digests'),
+    about: 'Digests of the keys, as `aiproxy users key` writes them.',
+  },
 })
 
 /** The classes of design §5, in its order. */

@@ -203,10 +203,22 @@ export function parseOrigin(text: string): Parsed<string> {
   return { value: isWeb ? new URL(text).origin : text.toLowerCase() }
 }
 
-/** The digest of a user key: `sha256:` and 64 hex digits → the digits, lower case. Never shows the text. */
-export function parseKeyDigest(text: string): Parsed<string> {
-  const digest = /^sha256:([0-9a-f]{64})$/i.exec(text)?.[1]
-  if (digest !== undefined) return { value: digest.toLowerCase() }
+/** A user key as the file has it. */
+export interface WrittenDigest {
+  /** SHA-256, 64 hex digits, lower case. */
+  readonly digest: string
+  /** The key's last characters, by which people know it again. */
+  readonly hint: string | undefined
+}
+
+/**
+ * The digest of a user key: `sha256:` and 64 hex digits, and behind another colon, where it is known, how the
+ * key ends (`sha256:9f86…0a08:k3Qd`). Never shows the text.
+ */
+export function parseKeyDigest(text: string): Parsed<WrittenDigest> {
+  const match = /^sha256:([0-9a-f]{64})(?::([0-9a-z_-]{1,8}))?$/i.exec(text)
+  const digest = match?.[1]
+  if (digest !== undefined) return { value: { digest: digest.toLowerCase(), hint: match?.[2] } }
   return {
     wrong:
       'is not "sha256:" and 64 hex digits (the value is not shown); keys are made by `aiproxy users key`',

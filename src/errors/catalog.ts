@@ -100,6 +100,8 @@ export const ERRORS = {
   not_allowed: { status: 403, kind: 'permission', hint: undefined },
   usage_wrong: { status: 400, kind: 'invalid-request', hint: undefined },
   config_missing: { status: 500, kind: 'server', hint: undefined },
+  /** The file was changed by somebody else meanwhile, or may not be written. */
+  config_unwritable: { status: 500, kind: 'server', hint: undefined },
   config_invalid: { status: 500, kind: 'server', hint: undefined },
   port_in_use: { status: 500, kind: 'server', hint: undefined },
 } as const satisfies Record<string, ErrorEntry>

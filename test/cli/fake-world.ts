@@ -286,6 +286,7 @@ export function createConfig(changes: Partial<Config> = {}): Config {
       ['user-b', createUser('user-b', [{ name: 'gpt-5', failover: [] }])],
     ]),
     keys: new Map(),
+    keyHints: new Map(),
     defaultUser: undefined,
     failover: { on: new Set(['transport', 'timeout']), deadlineMs: 600_000 },
     bodyLimitBytes: 64 * 1024 * 1024,

@@ -1,0 +1,384 @@
+/**
+ * Carries out what the writers of `aiproxy users` mean to do: read the file, plan, edit, check, and then
+ * write, or show what would be written.
+ */
+import { randomBytes } from 'node:crypto'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { mintKey } from '../access/keys.ts'
+import type { MintedKey } from '../access/keys.ts'
+import type { Config } from '../config/config.ts'
+import { createFile, openForEdit, replaceFile } from '../config/edit-file.ts'
+import type { OpenedFile } from '../config/edit-file.ts'
+import { FIRST_CONFIG } from '../config/edit-new.ts'
+import { editConfigText, loadForEdit } from '../config/edit.ts'
+import type { EditResult } from '../config/edit.ts'
+import { findConfig, showPath } from '../config/find.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
+import { cleanForTerminal } from './clean.ts'
+import { EXIT } from './exit-codes.ts'
+import type { ProgramIo } from './io.ts'
+import { createPaint } from './paint.ts'
+import { firstChangedLine, renderDiff } from './users-diff.ts'
+import { fingerprintOf } from './users-key-names.ts'
+import { planNewKey, planRevoke } from './users-keys.ts'
+import {
+  command,
+  planAdd,
+  planAllow,
+  planDeny,
+  planFailover,
+  planLimit,
+  planRemove,
+  renderLoss,
+} from './users-plan.ts'
+import type { Note, Plan } from './users-plan.ts'
+import { describeUser } from './users-view.ts'
+import { readinessOf } from './who.ts'
+import { jsonLine, quoteForShell, renderKeySource, renderPath } from './words.ts'
+
+interface DryRun {
+  readonly dryRun?: boolean | undefined
+}
+
+/** `users add`. Throws ProxyError like every function here; main() renders it. */
+export async function addUser(
+  io: ProgramIo,
+  request: DryRun & {
+    readonly user: string
+    readonly models: readonly string[]
+    readonly failover?: readonly string[] | undefined
+    readonly limit?: readonly string[] | undefined
+    readonly provider?: string | undefined
+    readonly key?: boolean | undefined
+  },
+): Promise<void> {
+  const file = openFile(io, true)
+  const minted = request.key === true ? mintKey(randomBytes) : undefined
+  const { user, models, provider } = request
+  const makePlan = (config: Config): Plan =>
+    planAdd(config, {
+      user,
+      models,
+      provider,
+      failover: request.failover ?? [],
+      limits: request.limit ?? [],
+      key: minted,
+      starterModels: file.opened === undefined ? STARTER_MODELS : undefined,
+    })
+  await write(io, file, { name: 'add', makePlan, minted, ...request })
+}
+
+/** `users allow`. */
+export async function allowModels(
+  io: ProgramIo,
+  request: DryRun & {
+    readonly user: string
+    readonly models: readonly string[]
+    readonly provider?: string | undefined
+  },
+): Promise<void> {
+  const provider = request.provider
+  const makePlan = (config: Config): Plan => planAllow(config, { ...request, provider })
+  await write(io, openFile(io, false), { name: 'allow', makePlan, ...request })
+}
+
+/** `users deny`. */
+export async function denyModels(
+  io: ProgramIo,
+  request: DryRun & { readonly user: string; readonly models: readonly string[] },
+): Promise<void> {
+  const makePlan = (config: Config): Plan => planDeny(config, request)
+  await write(io, openFile(io, false), { name: 'deny', makePlan, ...request })
+}
+
+/** `users failover`. */
+export async function setFailover(
+  io: ProgramIo,
+  request: DryRun & {
+    readonly user: string
+    readonly model: string
+    readonly chain: string
+    readonly provider?: string | undefined
+  },
+): Promise<void> {
+  const provider = request.provider
+  const makePlan = (config: Config): Plan => planFailover(config, { ...request, provider })
+  await write(io, openFile(io, false), { name: 'failover', makePlan, ...request })
+}
+
+/** `users limit`. */
+export async function setLimits(
+  io: ProgramIo,
+  request: DryRun & { readonly user: string; readonly limits: readonly string[] },
+): Promise<void> {
+  const makePlan = (config: Config): Plan => planLimit(config, request)
+  await write(io, openFile(io, false), { name: 'limit', makePlan, ...request })
+}
+
+/** `users key`: a new key, or with `revoke` one less. */
+export async function changeKeys(
+  io: ProgramIo,
+  request: DryRun & {
+    readonly user: string | undefined
+    readonly revoke?: string | boolean | undefined
+    readonly all?: boolean | undefined
+  },
+): Promise<void> {
+  const { revoke, all = false, dryRun } = request
+  // `key --revoke user-a`: the flag took the name for its key.
+  const isSwallowed = request.user === undefined && typeof revoke === 'string'
+  const user = isSwallowed ? revoke : request.user
+  const which = isSwallowed || typeof revoke !== 'string' ? undefined : revoke
+  if (user === undefined) {
+    throw new ProxyError('usage_wrong', 'whose key?', { hint: 'aiproxy users key <user>' })
+  }
+  if (revoke === undefined) {
+    if (all) throw new ProxyError('usage_wrong', '--all goes with --revoke')
+    const minted = mintKey(randomBytes)
+    const makePlan = (config: Config): Plan => planNewKey(config, user, minted)
+    await write(io, openFile(io, false), { name: 'key', makePlan, minted, dryRun })
+    return
+  }
+  if (all && which !== undefined) {
+    throw new ProxyError('usage_wrong', `--all, or '${which}': not both`)
+  }
+  const makePlan = (config: Config): Plan => planRevoke(config, { user, which, all })
+  await write(io, openFile(io, false), { name: 'key', makePlan, dryRun })
+}
+
+/** `users remove`; asks first on a terminal, and wants `--yes` elsewhere. */
+export async function removeUser(
+  io: ProgramIo,
+  request: DryRun & { readonly user: string; readonly yes?: boolean | undefined },
+): Promise<void> {
+  const { user: name, yes = false, dryRun } = request
+  const makePlan = (config: Config): Plan => planRemove(config, request)
+  const confirm = async (config: Config, shown: string): Promise<boolean> => {
+    const user = config.users.get(name)
+    const loss = user === undefined ? '' : ` (${renderLoss(user)})`
+    if (yes) return true
+    if (io.stderr.isTTY !== true || !io.stdin.isTTY) {
+      throw new ProxyError('usage_wrong', `remove ${name}${loss}? Nobody is there to ask`, {
+        hint: `${command('remove', name)} --yes`,
+      })
+    }
+    return ask(io, `remove ${name}${loss} from ${shown}? [y/N] `)
+  }
+  await write(io, openFile(io, false), { name: 'remove', makePlan, confirm, dryRun })
+}
+
+// The file
+
+interface FileToEdit {
+  readonly path: string
+  readonly shown: string
+  /** `undefined`: it is still to be made. */
+  readonly opened: OpenedFile | undefined
+}
+
+const NEW_NAME = 'aiproxy.yaml'
+
+function openFile(io: ProgramIo, mayBeMade: boolean): FileToEdit {
+  const { env, cwd, home } = io
+  const found = findConfig({ flag: io.flags.config, env, cwd, home })
+  if (found.kind === 'file') {
+    const shown = renderPath(found.path, { cwd, home })
+    return { path: found.path, shown, opened: openForEdit(found.path, shown) }
+  }
+  if ((io.flags.config ?? env['AIPROXY_CONFIG']) === 'none') {
+    throw new ProxyError(
+      'usage_wrong',
+      'no config file is used (config: none), so none is edited',
+      {
+        hint: 'the same command without `none`',
+      },
+    )
+  }
+  if (!mayBeMade) {
+    throw new ProxyError(
+      'config_missing',
+      'there is no config file yet; the starter users stand in none',
+      { hint: 'aiproxy users add <user> --model gpt-5' },
+    )
+  }
+  const path = resolve(cwd, NEW_NAME)
+  return { path, shown: renderPath(path, { cwd, home }), opened: undefined }
+}
+
+/** What patterns mean where there is no file yet, and what a first file offers to someone who names no model. */
+const STARTER_MODELS: ReadonlyMap<string, string> = new Map([
+  ['gpt-5', 'openai'],
+  ['claude-sonnet-4-20250514', 'anthropic'],
+])
+
+// Doing it
+
+interface Writing extends DryRun {
+  readonly name: string
+  readonly makePlan: (config: Config) => Plan
+  readonly minted?: MintedKey | undefined
+  readonly confirm?: (config: Config, shown: string) => Promise<boolean>
+}
+
+async function write(io: ProgramIo, file: FileToEdit, writing: Writing): Promise<void> {
+  const { env, cwd, home } = io
+  const { opened, path } = file
+  const options = { env, cwd, home }
+  const text = opened?.text ?? FIRST_CONFIG
+  const { config } = await loadForEdit(text, path, options)
+  const plan = writing.makePlan(config)
+  if (plan.edits.length === 0) {
+    report(io, file, { writing, plan, notes: plan.notes, result: undefined, old: text })
+    return
+  }
+  const result = await editConfigText({ text, path, edits: plan.edits, options })
+  const notes = [...plan.notes, ...notesOnFile(io, file, writing, result)]
+  if (writing.dryRun !== true) {
+    const isWanted = (await writing.confirm?.(config, file.shown)) ?? true
+    if (!isWanted) {
+      io.stderr.write('nothing was written\n')
+      io.exitCode = EXIT.failed
+      return
+    }
+    if (opened === undefined) createFile(path, file.shown, result.text, io.now())
+    else replaceFile(opened, result.text, io.now())
+  }
+  report(io, file, { writing, plan, notes, result, old: opened?.text ?? '' })
+}
+
+function notesOnFile(
+  io: ProgramIo,
+  { opened, shown }: FileToEdit,
+  { minted }: Writing,
+  { after, refusal }: EditResult,
+): Note[] {
+  const notes: Note[] = []
+  if (opened === undefined) {
+    notes.push({
+      kind: 'note',
+      text: `${shown} is the config from now on: the starter users are gone, and nothing is mocked`,
+    })
+    const used = new Set([...after.models.values()].map(({ provider }) => provider))
+    for (const provider of after.providers.values()) {
+      const { credential } = provider
+      if (!used.has(provider.name) || readinessOf(provider) !== 'no-key') continue
+      if (credential.kind !== 'none') {
+        notes.push({ kind: 'note', text: `${renderKeySource(credential)} is not set yet` })
+      }
+    }
+  }
+  if (minted !== undefined && opened?.readableByOthers === true) {
+    notes.push({
+      kind: 'warning',
+      text: `${shown} can be read by others on this machine`,
+      hint: `chmod 600 ${quoteForShell(showPath(opened.target, io.cwd))}`,
+    })
+  }
+  if (refusal !== undefined) {
+    const [first = ''] = refusal.message.split('\n')
+    notes.push({
+      kind: 'warning',
+      text: `serve still refuses this config: ${first}`,
+      hint: refusal.hint,
+    })
+  }
+  return notes
+}
+
+interface Outcome {
+  readonly writing: Writing
+  readonly plan: Plan
+  readonly notes: readonly Note[]
+  /** `undefined`: there was nothing to change. */
+  readonly result: EditResult | undefined
+  /** What was there before. */
+  readonly old: string
+}
+
+function report(io: ProgramIo, file: FileToEdit, outcome: Outcome): void {
+  const { writing, plan, notes, result, old } = outcome
+  const isDry = writing.dryRun === true
+  const names = {
+    before: file.opened === undefined ? undefined : file.shown,
+    after: file.shown,
+  }
+  const line = result === undefined ? undefined : firstChangedLine(old, result.text)
+  // Of a dry run the key is thrown away: showing it would make someone keep it.
+  const key = isDry || result === undefined ? undefined : writing.minted
+  if (io.flags.json === true) {
+    const user = result?.after.users.get(plan.user)
+    const document = {
+      schema: 'aiproxy.users.change/1',
+      command: writing.name,
+      config: file.path,
+      line: line ?? null,
+      written: result !== undefined && !isDry,
+      dryRun: isDry,
+      change: result === undefined ? null : plan.said,
+      notes,
+      ...(result === undefined
+        ? {}
+        : {
+            user: user === undefined ? null : describeUser(user, undefined, result.after.keyHints),
+          }),
+      ...(key === undefined
+        ? {}
+        : { key: key.key, hint: key.hint, sha256: fingerprintOf(key.digest) }),
+      ...(isDry && result !== undefined
+        ? {
+            diff: renderDiff(old, result.text, {
+              names,
+              paint: createPaint({ flag: 'never', env: {}, isTTY: false }),
+            }),
+          }
+        : {}),
+    }
+    io.stdout.write(`${jsonLine(document)}\n`)
+    return
+  }
+  const isQuiet = io.flags.quiet === true
+  const place = line === undefined ? file.shown : `${file.shown}:${line}`
+  const said = `${cleanForTerminal(plan.said)}  ${place}\n`
+  if (key !== undefined) io.stdout.write(`${key.key}\n`)
+  if (isDry && result !== undefined) {
+    io.stdout.write(
+      renderDiff(old, result.text, {
+        names,
+        paint: io.paintOut,
+        isTerminal: io.stdout.isTTY === true,
+      }),
+    )
+    if (!isQuiet) io.stderr.write(`nothing written (--dry-run): ${said}`)
+  } else if (!isQuiet) {
+    const stream = key === undefined ? io.stdout : io.stderr
+    stream.write(said)
+  }
+  for (const note of notes) {
+    if (isQuiet && note.kind === 'note') continue
+    io.stderr.write(`${renderNote(io, note)}\n`)
+  }
+}
+
+function renderNote({ paintErr }: ProgramIo, { kind, text, hint }: Note): string {
+  const body = cleanForTerminal(text)
+  const arrow = hint === undefined ? '' : paintErr.cyan(`  → ${cleanForTerminal(hint)}`)
+  return kind === 'warning'
+    ? `${paintErr.yellow('warning:')} ${body}${arrow}`
+    : `${paintErr.dim(`  ${body}`)}${arrow}`
+}
+
+/** One line from the terminal; true for yes. The end of input is a no. */
+async function ask(io: ProgramIo, question: string): Promise<boolean> {
+  io.stderr.write(cleanForTerminal(question))
+  const lines = createInterface({ input: io.stdin, terminal: false })
+  const answer = await new Promise<string | undefined>((settle) => {
+    lines.once('line', settle)
+    lines.once('close', () => {
+      settle(undefined)
+    })
+  })
+  lines.close()
+  if (answer === undefined) io.stderr.write('\n')
+  return /^\s*y(?:es)?\s*$/i.test(answer ?? '')
+}
