@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Config, User } from '../config/config.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
+import { inspectKey } from './keys.ts'
 
 export interface CallerHeaders {
   readonly 'x-user'?: string | undefined
@@ -42,7 +43,12 @@ export function identifyCaller(
     if (named !== undefined && named.keys.length === 0 && !credential.startsWith('aip_'))
       return named
     if (name !== undefined && named === undefined) throw unknownUser()
-    throw new ProxyError('key_invalid', 'The key presented is not valid.')
+    throw new ProxyError(
+      'key_invalid',
+      inspectKey(credential) === 'damaged'
+        ? 'The key presented is not valid: it is incomplete or mistyped.'
+        : 'The key presented is not valid.',
+    )
   }
 
   if (name === undefined) throw new ProxyError('user_missing', 'User not specified')

@@ -32,7 +32,7 @@ export function planNewKey(config: Config, name: string, key: KeyEntry): Plan {
   return {
     user: user.name,
     edits: [{ kind: 'add-key', user: user.name, key }],
-    said: `new key of ${user.name}: ${key.hint === undefined ? '' : `aip_…${key.hint}, `}shown this once; the file keeps its digest`,
+    said: `new key of ${user.name}${key.hint === undefined ? '' : `: aip_…${key.hint}`}`,
     notes,
   }
 }
@@ -61,7 +61,7 @@ export function planRevoke(
   }
   if (keys.length === 0) {
     if (which !== undefined) throw noSuchKey(config, user, which)
-    return { user: name, edits: [], said: `${name} has no key`, notes: [] }
+    return { user: name, edits: [], said: `${name} has no key: nothing to change`, notes: [] }
   }
   const meant = all
     ? keys

@@ -137,7 +137,7 @@ export function planAllow(
         : [...additions(found.added), { kind: 'allow', user: user.name, models: fresh }],
     said:
       fresh.length === 0
-        ? `${user.name} may use ${found.names.join(', ')} already`
+        ? `${user.name} may use ${found.names.join(', ')} already: nothing to change`
         : `${user.name} may now use ${fresh.join(', ')}`,
     notes: notesOf(found),
   }
@@ -180,7 +180,7 @@ export function planDeny(
     edits: gone.length === 0 ? [] : [{ kind: 'deny', user: user.name, models: gone }],
     said:
       gone.length === 0
-        ? `${user.name} may not call ${[...denied].join(', ')} by name as it is`
+        ? `${user.name} was not allowed ${[...denied].join(', ')} by name: nothing to change`
         : `${user.name} may no longer use ${gone.join(', ')}`,
     notes,
   }
@@ -267,7 +267,7 @@ export function planFailover(
           ...additions(found.added),
           { kind: 'failover', user: user.name, model, chain: found.names },
         ],
-    said: isSame ? `${now} already` : isOff ? `${now} any more` : now,
+    said: isSame ? `${now}: nothing to change` : isOff ? `${now} any more` : now,
     notes: notesOf(found),
   }
 }
@@ -292,7 +292,7 @@ export function planLimit(
     edits,
     said:
       edits.length === 0
-        ? `${user.name}: ${after} already`
+        ? `${user.name}: ${after}: nothing to change`
         : `${user.name}: ${after} (before: ${before})`,
     notes: [],
   }

@@ -121,20 +121,20 @@ export function renderUserPage(
   return `${lines.join('\n')}\n`
 }
 
-/** The user as JSON; of the keys' digests only what `--revoke` needs. */
-export function describeUser(
-  user: User,
-  today: TodayUse | undefined,
-  keyHints: ReadonlyMap<string, string>,
-): object {
+/** The user's keys as JSON, by the names that `--revoke` takes; no whole digest. */
+export function describeKeys({ keys }: User, hints: ReadonlyMap<string, string>): object[] {
+  return keys.map((digest) => ({
+    hint: hints.get(digest) ?? null,
+    sha256: fingerprintOf(digest),
+  }))
+}
+
+/** The user as JSON; digests of keys stay in the file. */
+export function describeUser(user: User, today: TodayUse | undefined): object {
   return {
     user: user.name,
     models: user.models,
     keys: user.keys.length,
-    keyNames: user.keys.map((digest) => ({
-      hint: keyHints.get(digest) ?? null,
-      sha256: fingerprintOf(digest),
-    })),
     limits: user.limits,
     ...(today === undefined
       ? {}

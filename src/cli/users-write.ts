@@ -33,7 +33,7 @@ import {
   renderLoss,
 } from './users-plan.ts'
 import type { Note, Plan } from './users-plan.ts'
-import { describeUser } from './users-view.ts'
+import { describeKeys, describeUser } from './users-view.ts'
 import { readinessOf } from './who.ts'
 import { jsonLine, quoteForShell, renderKeySource, renderPath } from './words.ts'
 
@@ -250,7 +250,7 @@ async function write(io: ProgramIo, file: FileToEdit, writing: Writing): Promise
 function notesOnFile(
   io: ProgramIo,
   { opened, shown }: FileToEdit,
-  { minted }: Writing,
+  { minted, dryRun }: Writing,
   { after, refusal }: EditResult,
 ): Note[] {
   const notes: Note[] = []
@@ -267,6 +267,15 @@ function notesOnFile(
         notes.push({ kind: 'note', text: `${renderKeySource(credential)} is not set yet` })
       }
     }
+  }
+  if (minted !== undefined) {
+    notes.push({
+      kind: 'note',
+      text:
+        dryRun === true
+          ? 'another key is made when it is written'
+          : 'the key is shown this once: the file keeps its digest',
+    })
   }
   if (minted !== undefined && opened?.readableByOthers === true) {
     notes.push({
@@ -307,7 +316,6 @@ function report(io: ProgramIo, file: FileToEdit, outcome: Outcome): void {
   // Of a dry run the key is thrown away: showing it would make someone keep it.
   const key = isDry || result === undefined ? undefined : writing.minted
   if (io.flags.json === true) {
-    const user = result?.after.users.get(plan.user)
     const document = {
       schema: 'aiproxy.users.change/1',
       command: writing.name,
@@ -317,11 +325,7 @@ function report(io: ProgramIo, file: FileToEdit, outcome: Outcome): void {
       dryRun: isDry,
       change: result === undefined ? null : plan.said,
       notes,
-      ...(result === undefined
-        ? {}
-        : {
-            user: user === undefined ? null : describeUser(user, undefined, result.after.keyHints),
-          }),
+      ...(result === undefined ? {} : { user: describeChanged(plan.user, result.after) }),
       ...(key === undefined
         ? {}
         : { key: key.key, hint: key.hint, sha256: fingerprintOf(key.digest) }),
@@ -338,8 +342,9 @@ function report(io: ProgramIo, file: FileToEdit, outcome: Outcome): void {
     return
   }
   const isQuiet = io.flags.quiet === true
-  const place = line === undefined ? file.shown : `${file.shown}:${line}`
-  const said = `${cleanForTerminal(plan.said)}  ${place}\n`
+  const isNew = file.opened === undefined
+  const place = isNew || line === undefined ? file.shown : `${file.shown}:${line}`
+  const said = `${cleanForTerminal(plan.said)}  ${place}${isNew ? ' (new)' : ''}\n`
   if (key !== undefined) io.stdout.write(`${key.key}\n`)
   if (isDry && result !== undefined) {
     io.stdout.write(
@@ -358,6 +363,12 @@ function report(io: ProgramIo, file: FileToEdit, outcome: Outcome): void {
     if (isQuiet && note.kind === 'note') continue
     io.stderr.write(`${renderNote(io, note)}\n`)
   }
+}
+
+function describeChanged(name: string, config: Config): object | null {
+  const user = config.users.get(name)
+  if (user === undefined) return null
+  return { ...describeUser(user, undefined), keyNames: describeKeys(user, config.keyHints) }
 }
 
 function renderNote({ paintErr }: ProgramIo, { kind, text, hint }: Note): string {

@@ -10,7 +10,7 @@ import { EXIT } from './exit-codes.ts'
 import type { ProgramIo, TodayUse } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
 import { createWriterCommands } from './users-commands.ts'
-import { describeUser, renderUserPage, renderUserTable } from './users-view.ts'
+import { describeKeys, describeUser, renderUserPage, renderUserTable } from './users-view.ts'
 import { listTargets, readinessOf, requireModel, requireUser } from './who.ts'
 import { jsonLine } from './words.ts'
 
@@ -69,7 +69,7 @@ async function list(io: ProgramIo): Promise<void> {
       `${jsonLine({
         schema: 'aiproxy.users/1',
         config: pathOf(config),
-        users: users.map((user) => describeUser(user, todayOf(today, user), config.keyHints)),
+        users: users.map((user) => describeUser(user, todayOf(today, user))),
       })}\n`,
     )
     return
@@ -85,7 +85,7 @@ async function list(io: ProgramIo): Promise<void> {
 }
 
 const STARTER_NOTE = `
-no config file: these are the starter users. To have your own, in ./aiproxy.yaml:
+no config file: these are the starter users. To have your own, write ./aiproxy.yaml:
   aiproxy users add me --model gpt-5 --failover gpt-5=claude-sonnet-4-20250514
 `
 
@@ -95,7 +95,7 @@ async function show(io: ProgramIo, name: string): Promise<void> {
   const today = todayOf(await io.readToday?.(config, io.now()), user)
   io.stdout.write(
     io.flags.json === true
-      ? `${jsonLine({ schema: 'aiproxy.user/1', config: pathOf(config), ...describeUser(user, today, config.keyHints) })}\n`
+      ? `${jsonLine({ schema: 'aiproxy.user/1', config: pathOf(config), ...describeUser(user, today), keyNames: describeKeys(user, config.keyHints) })}\n`
       : renderUserPage(config, user, today, io.paintOut),
   )
 }

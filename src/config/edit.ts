@@ -332,8 +332,8 @@ function editLimit(
   const fields = findCollection(readSource(own), path)
   const written = limits.map((limit) => renderLimit(limit, of))
   if (limits.length === 0) {
-    const isLast = fields?.items.length === 1
-    return removeEntry(own, isLast ? path : [...path, of])
+    if (findEntry(readSource(own), [...path, of]) === undefined) return text
+    return removeEntry(own, fields?.items.length === 1 ? path : [...path, of])
   }
   if (fields === undefined || fields.items.length === 0) {
     return setValue(own, path, mapOfValues([[of, oneOrList(written)]], true))
