@@ -70,7 +70,7 @@ function replaceAlias(source: Source, alias: Alias, target: TextNode, anchor: st
   return splice(text, splices)
 }
 
-/** Where the anchor of the node that begins at `start` stands, the space after it included. */
+/** Where the anchor of the node that begins at `start` stands, and the space on one side of it. */
 function findAnchor(
   text: string,
   name: string,
@@ -79,8 +79,12 @@ function findAnchor(
   const mark = `&${name}`
   for (let from = text.lastIndexOf(mark, start); from >= 0;) {
     if (leadsTo(text, from + mark.length, start)) {
-      const space = /^[ \t]*/.exec(text.slice(from + mark.length, start))?.[0].length ?? 0
-      return { from, to: from + mark.length + space }
+      const to = from + mark.length
+      const space = /^[ \t]*/.exec(text.slice(to, start))?.[0].length ?? 0
+      // No space is left at the end of a line.
+      const isLast = /^[ \t]*\r?\n/.test(text.slice(to, start))
+      const before = isLast ? (/[ \t]*$/.exec(text.slice(0, from))?.[0].length ?? 0) : 0
+      return { from: from - before, to: to + space }
     }
     if (from === 0) break
     from = text.lastIndexOf(mark, from - 1)

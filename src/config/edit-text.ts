@@ -230,22 +230,23 @@ function replaceValue({ text, style }: Source, entry: Entry, wanted: Value): Spl
   const rendered = inFlow
     ? ` ${renderFlow(value, indent, style)}`
     : renderAfterKey(value, indent, style)
-  if (present !== undefined && !isEmpty && !rendered.startsWith(style.eol)) {
-    return [{ from: startOf(present), to: endOf(present), by: rendered.slice(1) }]
-  }
+  const isBlock = rendered.startsWith(style.eol)
   if (present !== undefined && !isEmpty) {
-    return [{ from: startOf(present), to: endOf(present), by: renderInline(value, style) }]
+    const by = isBlock ? renderInline(value, style) : rendered.slice(1)
+    return [{ from: startOf(present), to: endOf(present), by }]
+  }
+  // `{ user-a, user-b }`: a key alone is one, too.
+  if (text[skipSpace(text, endOf(key))] !== ':') {
+    return [{ from: endOf(key), to: endOf(key), by: `:${rendered}` }]
   }
   const afterKey = endOfKeyPart(text, entry)
   const splices: Splice[] = []
   if (present !== undefined && endOf(present) > startOf(present)) {
-    // Down to its colon, or to its anchor; a comment inside the brackets goes to the line's end.
+    // Down to its colon, or to its anchor; comments inside the brackets go to the line's end.
     const inside = text.slice(startOf(present), endOf(present))
-    const comment = /#.*/.exec(inside)?.[0]
-    const kept = comment === undefined ? '' : ` ${comment.trimEnd()}`
-    splices.push({ from: afterKey, to: endOf(present), by: kept })
+    const comments = [...inside.matchAll(/#.*/g)].map(([comment]) => ` ${comment.trimEnd()}`)
+    splices.push({ from: afterKey, to: endOf(present), by: comments.join('') })
   }
-  const isBlock = rendered.startsWith(style.eol)
   const from = isBlock
     ? lineEnd(text, Math.max(afterKey, present === undefined ? 0 : endOf(present)))
     : afterKey

@@ -87,6 +87,8 @@ export interface EditResult {
   readonly refusal: ProxyError | undefined
 }
 
+const ON_LOOPBACK = { host: '127.0.0.1' }
+
 const LIMIT_FIELDS = { requests: 'requests', tokens: 'tokens', cost: 'costUsd' } as const
 
 /**
@@ -108,7 +110,12 @@ export async function editConfigText(request: EditRequest): Promise<EditResult> 
     throw thrown instanceof ProxyError ? wouldNotLoad(thrown) : thrown
   })
   if (loaded.refusal !== undefined && old.refusal === undefined) throw wouldNotLoad(loaded.refusal)
-  if (!isAsMeant(old.config, loaded.config, roster)) {
+  // Both by the same rule: where only an address kept the file from loading, it was loaded without.
+  const comparable =
+    old.refusal === undefined || loaded.refusal !== undefined
+      ? loaded.config
+      : await loadConfigText(result, path, { ...options, overrides: ON_LOOPBACK })
+  if (!isAsMeant(old.config, comparable, roster)) {
     throw new ProxyError(
       'usage_wrong',
       'this file is written in a way that cannot be edited safely; nothing was written',
@@ -132,8 +139,7 @@ export async function loadForEdit(
   } catch (thrown) {
     if (!(thrown instanceof ProxyError) || thrown.code !== 'config_invalid') throw thrown
     try {
-      const overrides = { host: '127.0.0.1' }
-      const config = await loadConfigText(text, path, { ...options, overrides })
+      const config = await loadConfigText(text, path, { ...options, overrides: ON_LOOPBACK })
       return { config, refusal: thrown }
     } catch {
       throw thrown
