@@ -1,13 +1,17 @@
 /**
- * Wiring: builds the rooms once and hands each what it needs. Decides nothing.
+ * Wiring: builds the rooms and hands each what it needs. Decides nothing. A reload builds again what comes
+ * out of the config, and keeps what has memory: health, connections, the open log.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { identifyCaller } from './access/identify.ts'
-import type { Config } from './config/config.ts'
+import type { Config, Provider } from './config/config.ts'
+import { deepFreeze } from './config/freeze.ts'
+import { ProxyError } from './errors/proxy-error.ts'
 import { createRedactor } from './errors/redact.ts'
-import { runExchange } from './exchange.ts'
+import { healthKey, runExchange } from './exchange.ts'
 import type { Call, ExchangeHooks, ReplySink, Rooms } from './exchange.ts'
 import type { MockProvider } from './mock/mock.ts'
-import { createHealth } from './routing/health.ts'
+import { createHealth, renameTargets } from './routing/health.ts'
 import { createRoutes } from './routing/targets.ts'
 import { mintRequestId } from './server/request-id.ts'
 import { createFrontDoor } from './server/server.ts'
@@ -20,6 +24,7 @@ export { readChatReply, readChatStream } from './dialects/chat-pieces.ts'
 export type { ChatPiece, ChatReader } from './dialects/chat-pieces.ts'
 
 export interface App {
+  /** The config in force. */
   readonly config: Config
   /** Where the embedded mock listens; `undefined` when nothing is mocked. */
   readonly mockUrl: string | undefined
@@ -33,6 +38,12 @@ export interface App {
    * logged; rejects with ProxyError where no reply was begun.
    */
   exchange(call: Call, sink: ReplySink): Promise<void>
+  /**
+   * Puts another config in force between two requests; those under way end with the one they began with.
+   * Its `listen` is not looked at: the port stays. Throws ProxyError where it cannot be put in force
+   * (`config_invalid` for a log that cannot be written, `shutting_down`); nothing has changed then.
+   */
+  reload(config: Config): Promise<void>
   /** Stops accepting, waits up to `graceMs` for requests in flight, then cuts them; closes everything. */
   close(graceMs: number): Promise<void>
 }
@@ -51,45 +62,123 @@ export interface AppOptions {
 
 const NO_LEDGER: Ledger = { append() {}, available: true, check: () => true, close() {} }
 
+/** One config and what was built from it, for as long as a request runs with it. */
+interface Generation {
+  readonly rooms: Rooms
+  /** Its targets' names in the memory of health. */
+  readonly healthNames: ReadonlySet<string>
+  inFlight: number
+}
+
 /** Builds the program around one config. Starts the embedded mock where a provider is mocked. */
-export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
-  const mock = await startMock(config, options.mockPaceMs ?? 0)
-  const secrets = [...config.providers.values()].flatMap(({ credential }) =>
-    credential.kind === 'key' ? [credential.value] : [],
-  )
-  const rooms: Rooms = {
-    config,
-    routes: createRoutes(config),
-    health: createHealth(),
-    upstream: createUpstream({ mockUrl: mock?.url }),
-    ledger:
-      options.noLog === true
-        ? NO_LEDGER
-        : createLedger({ path: config.log, onFailure: options.onLogFailure ?? (() => {}) }),
-    redact: createRedactor(secrets),
-    hooks: options.hooks ?? {},
-    identify: (headers) => identifyCaller(config, headers),
+export async function createApp(first: Config, options: AppOptions = {}): Promise<App> {
+  // What outlives a config.
+  const health = createHealth()
+  const ledgers = new Map<string, Ledger>()
+  const secrets = new Set<string>()
+  const nameProvider = createProviderNames()
+  let mock = await startMock(first, options.mockPaceMs ?? 0)
+  const upstream = createUpstream({
+    get mockUrl() {
+      return mock?.url
+    },
+  })
+  let closing = false
+
+  const live = new Set<Generation>()
+  let current = begin(first, openLedger(first.log, options.onLogFailure ?? (() => {})))
+
+  function openLedger(path: string, onFailure: (error: Error) => void): Ledger {
+    if (options.noLog === true) return NO_LEDGER
+    const ledger = ledgers.get(path) ?? createLedger({ path, onFailure })
+    ledgers.set(path, ledger)
+    return ledger
   }
-  let inFlight = 0
+
+  /** The log of a config that is not in force yet: one that cannot be written is a reason to refuse it. */
+  function openNextLedger(path: string): Ledger {
+    let failure: Error | undefined
+    let adopted = false
+    const isOpen = ledgers.has(path)
+    const ledger = openLedger(path, (error) => {
+      if (adopted) options.onLogFailure?.(error)
+      else failure = error
+    })
+    if (!isOpen && failure !== undefined) {
+      ledgers.delete(path)
+      ledger.close()
+      throw new ProxyError('config_invalid', `log: ${failure.message}`, { cause: failure })
+    }
+    adopted = true
+    return ledger
+  }
+
+  function begin(config: Config, ledger: Ledger): Generation {
+    // Those of the past too: a provider may still echo a key that was just replaced.
+    for (const { credential } of config.providers.values()) {
+      if (credential.kind === 'key') secrets.add(credential.value)
+    }
+    const healthNames = new Map<string, string>()
+    for (const model of config.models.values()) {
+      const provider = config.providers.get(model.provider)
+      if (provider === undefined) continue
+      const key = healthKey({ model, provider })
+      healthNames.set(key, `${key} ${nameProvider(provider)}`)
+    }
+    const generation: Generation = {
+      rooms: {
+        config,
+        routes: createRoutes(config),
+        health: renameTargets(health, (target) => healthNames.get(target) ?? target),
+        upstream,
+        ledger,
+        redact: createRedactor(secrets),
+        hooks: options.hooks ?? {},
+        identify: (headers) => identifyCaller(config, headers),
+      },
+      healthNames: new Set(healthNames.values()),
+      inFlight: 0,
+    }
+    live.add(generation)
+    return generation
+  }
+
+  /** After the last request of a generation: closes what only it had. */
+  function endIfDone(generation: Generation): void {
+    if (generation === current || generation.inFlight > 0 || closing) return
+    live.delete(generation)
+    const rest = [...live]
+    upstream.retain(new Set(rest.flatMap(({ rooms }) => [...rooms.config.providers.values()])))
+    for (const name of generation.healthNames) {
+      if (!rest.some(({ healthNames }) => healthNames.has(name))) health.forget(name)
+    }
+    for (const [path, ledger] of ledgers) {
+      if (rest.some(({ rooms }) => rooms.ledger === ledger)) continue
+      ledgers.delete(path)
+      ledger.close()
+    }
+  }
 
   async function exchange(call: Call, sink: ReplySink): Promise<void> {
-    inFlight += 1
+    const generation = current
+    generation.inFlight += 1
     try {
-      await runExchange(call, sink, rooms)
+      await runExchange(call, sink, generation.rooms)
     } finally {
-      inFlight -= 1
+      generation.inFlight -= 1
+      endIfDone(generation)
     }
   }
 
   const door = createFrontDoor({
-    host: config.listen.host,
-    port: config.listen.port,
-    settings: () => config,
+    host: first.listen.host,
+    port: first.listen.port,
+    settings: () => current.rooms.config,
     exchange,
     modelsFor(headers) {
-      const user = rooms.identify(headers)
-      return user.models.flatMap(({ name }) => {
-        const model = config.models.get(name)
+      const { rooms } = current
+      return rooms.identify(headers).models.flatMap(({ name }) => {
+        const model = rooms.config.models.get(name)
         return model === undefined
           ? []
           : [{ id: name, ownedBy: model.provider, maxTokens: model.maxTokens }]
@@ -99,28 +188,71 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   })
 
   return {
-    config,
-    mockUrl: mock?.url,
+    get config() {
+      return current.rooms.config
+    },
+    get mockUrl() {
+      return needsMock(current.rooms.config) ? mock?.url : undefined
+    },
     get inFlight() {
-      return inFlight
+      return [...live].reduce((sum, generation) => sum + generation.inFlight, 0)
     },
     newRequestId: () => mintRequestId(Date.now()),
     listen: () => door.listen(),
     exchange,
+    async reload(given) {
+      // Once started it stays: an idle socket on loopback costs nothing, and its address is in use.
+      const started = mock ?? (await startMock(given, options.mockPaceMs ?? 0))
+      if (closing) {
+        if (started !== mock) await started?.close()
+        throw new ProxyError('shutting_down', 'aiproxy is stopping; the config stays as it is.')
+      }
+      mock = started
+      const before = current
+      const ledger = openNextLedger(given.log)
+      current = begin(withKeptProviders(given, before.rooms.config), ledger)
+      endIfDone(before)
+    },
     async close(graceMs) {
+      closing = true
       await door.close(graceMs)
-      await rooms.upstream.close()
+      await upstream.close()
       await mock?.close()
-      rooms.ledger.close()
+      for (const ledger of ledgers.values()) ledger.close()
     },
   }
 }
 
-async function startMock(config: Config, paceMs: number): Promise<MockProvider | undefined> {
-  const needed = [...config.models.values()].some(
+/** The config with the very providers of before where they are equal: connections and health go by them. */
+function withKeptProviders(config: Config, before: Config): Config {
+  const providers = [...config.providers].map(([name, provider]): [string, Provider] => {
+    const old = before.providers.get(name)
+    return [name, old !== undefined && isDeepStrictEqual(old, provider) ? old : provider]
+  })
+  return deepFreeze({ ...config, providers: new Map(providers) })
+}
+
+/** Numbers providers by value: one that was changed is another one, and begins in good health. */
+function createProviderNames(): (provider: Provider) => number {
+  const numbers = new WeakMap<Provider, number>()
+  let last = 0
+  return (provider) => {
+    const known = numbers.get(provider)
+    if (known !== undefined) return known
+    last += 1
+    numbers.set(provider, last)
+    return last
+  }
+}
+
+function needsMock(config: Config): boolean {
+  return [...config.models.values()].some(
     (model) => config.providers.get(model.provider)?.mock === true,
   )
-  if (!needed) return undefined
+}
+
+async function startMock(config: Config, paceMs: number): Promise<MockProvider | undefined> {
+  if (!needsMock(config)) return undefined
   const { createMockProvider } = await import('./mock/mock.ts')
   return createMockProvider({ paceMs })
 }

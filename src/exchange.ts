@@ -230,7 +230,7 @@ function inOrderOfHealth(targets: readonly Target[], health: Health, trail: Trai
 }
 
 /** Limits rest per provider, credential and model; a provider has one credential. */
-function healthKey(target: Target): string {
+export function healthKey(target: Target): string {
   return `${target.provider.name} ${target.model.upstreamName}`
 }
 

@@ -6,6 +6,7 @@
 import type { ChalkInstance } from 'chalk'
 import type { App, AppOptions, ChatPiece, ChatReader } from '../app.ts'
 import type { Config } from '../config/config.ts'
+import type { ConfigWatch, ConfigWatchOptions } from '../config/watch.ts'
 import type { UsageRecord } from '../usage/record.ts'
 
 export interface OutputStream {
@@ -90,6 +91,13 @@ export interface World {
   readonly after: (ms: number, action: () => void) => () => void
   /** Takes over ^C and SIGTERM until the returned function is called. */
   readonly onSignal: (listener: (signal: StopSignal) => void) => () => void
+  /**
+   * Takes over SIGHUP, where the platform has it, until the returned function is called. It comes from
+   * `kill -HUP`, and also when the terminal that the program was started from is closed.
+   */
+  readonly onHangUp: (listener: (terminalIsGone: boolean) => void) => () => void
+  /** Begins to follow config files; loaded only where it is used. */
+  readonly watchConfig: (options: ConfigWatchOptions) => Promise<ConfigWatch>
   /** Takes over the end of whoever reads stdout; without a listener the program ends with 0. */
   readonly onStdoutGone: (listener: () => void) => () => void
   /** Ends the program at once. */
@@ -130,4 +138,10 @@ export interface ProbeReply {
 
 /** A command's io with the rest of the world beside it, for the commands that run things. */
 export interface ProgramIo
-  extends CommandIo, Omit<World, keyof CommandIo | 'setExitCode' | 'readEnvFile' | 'openStdin'> {}
+  extends CommandIo, Omit<World, keyof CommandIo | 'setExitCode' | 'readEnvFile' | 'openStdin'> {
+  /**
+   * Loads the config anew, with `.env` as it is now: the file at `path`, or without one whatever would be
+   * found at a start. Throws like `loadConfig`.
+   */
+  reloadConfig(path: string | undefined, overrides: ConfigOverrides): Promise<Config>
+}

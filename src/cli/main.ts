@@ -298,6 +298,10 @@ function createIo(world: World, { flags, color }: Scan): MainIo {
     loadEnv: () => world.readEnvFile({ envFile: flags.envFile, env, cwd, home }),
     loadConfig: (overrides) =>
       world.loadConfig({ flag: flags.config, env: io.env, cwd, home, overrides }),
+    async reloadConfig(path, overrides) {
+      const flag = path ?? flags.config
+      return world.loadConfig({ flag, env: await io.loadEnv(), cwd, home, overrides })
+    },
   }
   return io
 }

@@ -4,12 +4,16 @@
  */
 import type { AppOptions } from '../app.ts'
 import type { Config } from '../config/config.ts'
+import type { ProxyError } from '../errors/proxy-error.ts'
 import type { UsageRecord } from '../usage/record.ts'
 import type { FailoverEvent } from './ask-view.ts'
 import { renderBanner } from './banner.ts'
 import type { CostOf, OutputStream, ProgramIo } from './io.ts'
 import { chooseUserColumns, renderFailoverLine, renderRequestLine } from './request-lines.ts'
 import type { LineStyle } from './request-lines.ts'
+import { renderReload } from './serve-changes.ts'
+import type { Reload } from './serve-changes.ts'
+import { reportError } from './report-error.ts'
 import { cleanForTerminal } from './clean.ts'
 import {
   countOf,
@@ -26,6 +30,10 @@ export type LogFormat = 'auto' | 'pretty' | 'json'
 export interface ServeReport {
   readonly options: Required<Pick<AppOptions, 'hooks' | 'onLogFailure' | 'onUnexpected'>>
   listening(at: { readonly host: string; readonly port: number }): void
+  /** Another config is in force from here on, with `costOf` its prices. */
+  reloaded(reload: Reload, costOf: CostOf | undefined): void
+  /** What was found is not put in force: the config stays as it was. */
+  reloadRefused(error: ProxyError): void
   /** The first signal: `inFlight` requests are still waited for. */
   draining(inFlight: number): void
   stopped(): void
@@ -48,13 +56,14 @@ const DEFAULT_COLUMNS = 120
  * events, because the log has them.
  */
 export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeReport {
-  const { config } = plan
+  // Of the config in force; a reload replaces them.
+  let { config, costOf } = plan
+  let userColumns = chooseUserColumns(config.users.keys())
   const logOnStdout = config.log === '-'
   const out: OutputStream = logOnStdout ? io.stderr : io.stdout
   const paint = logOnStdout ? io.paintErr : io.paintOut
   const pretty = plan.format === 'pretty' || (plan.format === 'auto' && out.isTTY === true)
   const quiet = io.flags.quiet === true
-  const userColumns = chooseUserColumns(config.users.keys())
   const totals = { requests: 0, unwell: 0, prompt: 0, completion: 0, costUsd: 0, unpriced: 0 }
   let lastLogFailureMs = -Infinity
   // Providers whose key was complained about and that have not answered since.
@@ -69,7 +78,7 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
   }
 
   function onFinished(record: UsageRecord): void {
-    const costUsd = plan.costOf?.(record)
+    const costUsd = costOf?.(record)
     count(record, costUsd)
     watchKeys(record)
     if (quiet) return
@@ -156,6 +165,53 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
         })
       }
     },
+    reloaded(reload, prices) {
+      ;({ config } = reload)
+      costOf = prices
+      userColumns = chooseUserColumns(config.users.keys())
+      // Whoever mended a key wants to hear it if it is still refused.
+      keyTrouble.clear()
+      if (!pretty) {
+        event('reload', {
+          ok: true,
+          config: config.source.kind === 'file' ? config.source.path : null,
+          users: config.users.size,
+          models: config.models.size,
+          changes: reload.changes,
+          ...(reload.needsRestart.length > 0 && { needsRestart: reload.needsRestart }),
+          ...(reload.warnings.length > 0 && { warnings: reload.warnings }),
+        })
+        return
+      }
+      for (const change of quiet ? reload.needsRestart : []) {
+        warn(`${change.name} ${change.details.join(' · ')}: needs a restart`)
+      }
+      for (const warning of reload.warnings) {
+        io.stderr.write(`${io.paintErr.yellow('warning:')} ${cleanForTerminal(warning)}\n`)
+      }
+      if (quiet) return
+      const columns = io.stderr.columns ?? DEFAULT_COLUMNS
+      const place = { columns, paint: io.paintErr, cwd: io.cwd, home: io.home }
+      io.stderr.write(`${renderReload(reload, io.now(), place).join('\n')}\n`)
+    },
+    reloadRefused(error) {
+      if (!pretty) {
+        const [first = '', ...details] = error.message.split('\n')
+        event('reload', {
+          ok: false,
+          config: config.source.kind === 'file' ? config.source.path : null,
+          code: error.code,
+          error: first,
+          ...(details.length > 0 && { details }),
+          ...(error.hint !== undefined && { hint: error.hint }),
+        })
+        return
+      }
+      const { text } = reportError(error, { json: false, verbose: 0, paint: io.paintErr })
+      const lines = text.trimEnd().split('\n')
+      warn('config not reloaded: the one of before stays in force')
+      io.stderr.write(`${lines.map((line) => `  ${line}`).join('\n')}\n`)
+    },
     draining(inFlight) {
       if (inFlight > 0 && (pretty || io.stderr.isTTY === true)) {
         io.stderr.write(`draining ${countOf(inFlight, 'request')}, ^C again to stop now\n`)
@@ -173,7 +229,7 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
           upMs,
         })
       } else if (!quiet) {
-        io.stderr.write(`${renderTotals(totals, upMs, plan.costOf !== undefined)}\n`)
+        io.stderr.write(`${renderTotals(totals, upMs, costOf !== undefined)}\n`)
         if (!logOnStdout && totals.requests > 0) {
           io.stderr.write(
             `usage log: ${renderPath(config.log, io)}   aiproxy usage --since today\n`,

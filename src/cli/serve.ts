@@ -7,6 +7,8 @@ import { ProxyError } from '../errors/proxy-error.ts'
 import { describeMock, renderReadiness, usedProviders } from './banner.ts'
 import { EXIT } from './exit-codes.ts'
 import type { ConfigOverrides, ProbeReply, ProgramIo, StopSignal } from './io.ts'
+import { followConfig } from './serve-reload.ts'
+import type { ConfigFollower } from './serve-reload.ts'
 import { createServeReport } from './serve-report.ts'
 import type { LogFormat, ServeReport } from './serve-report.ts'
 import { cleanForTerminal } from './clean.ts'
@@ -20,6 +22,8 @@ interface ServeFlags {
   readonly logFormat: LogFormat
   readonly mock?: boolean
   readonly check?: boolean
+  /** False for `--no-watch`. */
+  readonly watch: boolean
 }
 
 // Requests in flight get this long, like under a supervisor that sends SIGKILL after 30 s.
@@ -51,6 +55,7 @@ export function createServeCommand(io: ProgramIo): Command {
     )
     .option('--mock', 'every provider answered by the embedded mock')
     .option('--check', 'check the config, print a summary, and exit')
+    .option('--no-watch', 'leave the config as it was at the start; SIGHUP still reloads it')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: ServeFlags) => {
       await serve(io, flags)
@@ -58,7 +63,8 @@ export function createServeCommand(io: ProgramIo): Command {
 }
 
 async function serve(io: ProgramIo, flags: ServeFlags): Promise<void> {
-  const config = await io.loadConfig(parseOverrides(flags))
+  const overrides = parseOverrides(flags)
+  const config = await io.loadConfig(overrides)
   for (const warning of config.warnings) {
     io.stderr.write(`${io.paintErr.yellow('warning:')} ${cleanForTerminal(warning)}\n`)
   }
@@ -74,14 +80,16 @@ async function serve(io: ProgramIo, flags: ServeFlags): Promise<void> {
   })
   const module = await io.loadApp()
   const app = await module.createApp(config, { ...report.options, mockPaceMs: MOCK_PACE_MS })
+  const follower = await followConfig(io, { app, report, overrides, watch: flags.watch })
   let at: { readonly host: string; readonly port: number }
   try {
     at = await app.listen()
   } catch (thrown) {
+    follower.close()
     await app.close(0)
     throw await explainListenFailure(thrown, config, io)
   }
-  const stopped = untilStopped(io, app, report)
+  const stopped = untilStopped(io, app, report, follower)
   report.listening(at)
   await stopped
 }
@@ -105,9 +113,15 @@ function valueOf<T>(flag: string, parsed: { readonly value: T } | { readonly wro
 /**
  * Resolves when the proxy has stopped. The first signal drains; the second ends at once. Exit 0 where
  * every request had its end, the signal's code where some were cut. A reader of stdout that leaves ends
- * the run like a signal: nobody is watching any more.
+ * the run like a signal: nobody is watching any more. SIGHUP reloads the config, unless it says that the
+ * terminal was closed.
  */
-function untilStopped(io: ProgramIo, app: App, report: ServeReport): Promise<void> {
+function untilStopped(
+  io: ProgramIo,
+  app: App,
+  report: ServeReport,
+  follower: ConfigFollower,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false
     const stop = (why: StopSignal | 'reader'): void => {
@@ -122,9 +136,14 @@ function untilStopped(io: ProgramIo, app: App, report: ServeReport): Promise<voi
     const letGoOfStdout = io.onStdoutGone(() => {
       stop('reader')
     })
+    const letGoOfHangUp = io.onHangUp((terminalIsGone) => {
+      if (terminalIsGone) stop('reader')
+      else follower.reloadNow()
+    })
 
     async function drain(why: StopSignal | 'reader'): Promise<void> {
       const startedMs = io.monotonic()
+      follower.close()
       report.draining(app.inFlight)
       await app.close(DRAIN_MS)
       const cut = io.monotonic() - startedMs >= DRAIN_MS
@@ -132,6 +151,7 @@ function untilStopped(io: ProgramIo, app: App, report: ServeReport): Promise<voi
       io.exitCode = cut ? exitAfter(why) : EXIT.done
       letGoOfSignals()
       letGoOfStdout()
+      letGoOfHangUp()
     }
 
     function hurry(signal: StopSignal): void {

@@ -2,7 +2,7 @@
  * The real outside: the process, its streams, its signals, its clock. The only file of this room that
  * reads `process`; everything else takes what main() hands on, so a test can hand in another world.
  */
-import { fstatSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { ProbeReply, StopSignal, World } from './io.ts'
 
@@ -56,6 +56,19 @@ export function createWorld(): World {
         process.off('SIGTERM', terminate)
       }
     },
+    onHangUp: (listener) => {
+      // There it means that the console window was closed, and the program ends whatever we do.
+      if (process.platform === 'win32') return () => {}
+      const terminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
+      const hangUp = (): void => {
+        listener(terminal && !hasTerminal())
+      }
+      process.on('SIGHUP', hangUp)
+      return () => {
+        process.off('SIGHUP', hangUp)
+      }
+    },
+    watchConfig: async (options) => (await import('../config/watch.ts')).watchConfig(options),
     onStdoutGone: (listener) => {
       whenStdoutGoes.add(listener)
       return () => {
@@ -90,6 +103,16 @@ function readVersion(): string {
   const version =
     typeof content === 'object' && content !== null && 'version' in content ? content.version : ''
   return typeof version === 'string' ? version : ''
+}
+
+/** Whether the terminal this program belongs to is still there: after a hang-up it cannot be opened. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
 }
 
 function isPiped(descriptor: number): boolean {

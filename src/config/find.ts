@@ -37,10 +37,21 @@ export function findConfig({ flag, env, cwd, home }: FindOptions): Found {
     const by = flag === undefined ? 'AIPROXY_CONFIG' : '--config'
     return named === 'none' ? { kind: 'none' } : findNamed(named, by, cwd, home)
   }
-  const candidates = NAMES.map((name) => resolve(cwd, name))
-  candidates.push(join(userConfigHome(env, home), 'aiproxy', 'config.yaml'))
-  const path = candidates.find(exists)
+  const path = candidates({ env, cwd, home }).find(exists)
   return path === undefined ? { kind: 'none' } : { kind: 'file', path, shown: showPath(path, cwd) }
+}
+
+/** Where a config file would be found, in order, absolute; none where a file, or no file, was named. */
+export function findCandidates({ flag, env, cwd, home }: FindOptions): readonly string[] {
+  const isNamed = flag !== undefined || (lookUp(env, 'AIPROXY_CONFIG') ?? '') !== ''
+  return isNamed ? [] : candidates({ env, cwd, home })
+}
+
+function candidates({ env, cwd, home }: FindOptions): string[] {
+  return [
+    ...NAMES.map((name) => resolve(cwd, name)),
+    join(userConfigHome(env, home), 'aiproxy', 'config.yaml'),
+  ]
 }
 
 function findNamed(named: string, by: string, cwd: string, home: string): Found {

@@ -32,6 +32,8 @@ export interface Health {
   probing(target: string, nowMs: number): void
   failed(target: string, fault: FaultClass, retryAfterMs: number | undefined, nowMs: number): void
   succeeded(target: string): void
+  /** As if it had never been tried. */
+  forget(target: string): void
 }
 
 /** A fresh memory in which every target is well. Keys name one provider, credential and model. */
@@ -71,6 +73,32 @@ export function createHealth(): Health {
 
     succeeded(target) {
       targets.delete(target)
+    },
+
+    forget(target) {
+      targets.delete(target)
+    },
+  }
+}
+
+/**
+ * The same memory with other names for its targets. A provider that a reload changed begins afresh under a
+ * new name, while requests under way still report on the one they were sent to.
+ */
+export function renameTargets(health: Health, rename: (target: string) => string): Health {
+  return {
+    resting: (target, nowMs) => health.resting(rename(target), nowMs),
+    probing: (target, nowMs) => {
+      health.probing(rename(target), nowMs)
+    },
+    failed: (target, fault, retryAfterMs, nowMs) => {
+      health.failed(rename(target), fault, retryAfterMs, nowMs)
+    },
+    succeeded: (target) => {
+      health.succeeded(rename(target))
+    },
+    forget: (target) => {
+      health.forget(rename(target))
     },
   }
 }

@@ -49,17 +49,21 @@ export interface UpstreamCall {
 
 export interface Upstream {
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall
+  /** Lets go of the connections to all other providers; replies under way still come to their end. */
+  retain(providers: ReadonlySet<Provider>): void
   close(): Promise<void>
 }
 
 export interface UpstreamOptions {
-  /** Base URL of the embedded mock for providers marked `mock`, without a path. */
+  /** Base URL of the embedded mock for providers marked `mock`, without a path; asked for at their first request. */
   readonly mockUrl: string | undefined
 }
 
-/** Keeps one connection pool per provider. */
+/** Keeps one connection pool per provider: per value, so that a changed provider gets a new one. */
 export function createUpstream(options: UpstreamOptions): Upstream {
   const doors = new Map<Provider, Door & { readonly pool: Pool }>()
+  // Let go, with replies still under way.
+  const closing = new Set<Pool>()
 
   function doorOf(provider: Provider): Door & { readonly pool: Pool } {
     let door = doors.get(provider)
@@ -96,8 +100,20 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       )
       return attempt
     },
+    retain(providers) {
+      for (const [provider, { pool }] of doors) {
+        if (providers.has(provider)) continue
+        doors.delete(provider)
+        closing.add(pool)
+        const forget = (): void => {
+          closing.delete(pool)
+        }
+        pool.close().then(forget, forget)
+      }
+    },
     async close() {
-      await Promise.all([...doors.values()].map((door) => door.pool.destroy()))
+      const pools = [...closing, ...[...doors.values()].map(({ pool }) => pool)]
+      await Promise.all(pools.map((pool) => pool.destroy()))
     },
   }
 }

@@ -2,6 +2,7 @@
 import { PassThrough } from 'node:stream'
 import type { App, AppOptions, ChatPiece } from '../../src/app.ts'
 import type { Config, Model, Provider, User, UserModel } from '../../src/config/config.ts'
+import type { ConfigWatch, ConfigWatchOptions } from '../../src/config/watch.ts'
 import type { Call, ReplySink } from '../../src/exchange.ts'
 import type { CostOf, OutputStream, StopSignal, TodayUse, World } from '../../src/cli/io.ts'
 import { main } from '../../src/cli/main.ts'
@@ -32,11 +33,15 @@ export interface FakeOptions {
   readonly listen?: () => Promise<{ host: string; port: number }>
   readonly inFlight?: number
   readonly close?: (graceMs: number) => Promise<void>
+  /** Before another config is in force. */
+  readonly reload?: (config: Config) => Promise<void>
   readonly costOf?: CostOf
   readonly today?: ReadonlyMap<string, TodayUse>
   readonly probe?: World['probe']
   readonly loadConfig?: World['loadConfig']
   readonly readEnvFile?: World['readEnvFile']
+  /** What is at the config's path at a SIGHUP; default `file`. */
+  readonly found?: ReturnType<ConfigWatch['takeNow']>
   /** True: every write to stdout says that its reader is behind. */
   readonly slowStdout?: boolean
 }
@@ -55,6 +60,10 @@ export interface FakeRun {
   readonly appOptions: () => AppOptions | undefined
   advance(ms: number): void
   signal(name: StopSignal): void
+  /** SIGHUP. */
+  hangUp(terminalIsGone: boolean): void
+  /** The watches on config files that are not closed. */
+  readonly watches: readonly ConfigWatchOptions[]
   closeStdout(): void
   drainStdout(): void
   /** Runs one command line in this world. */
@@ -69,6 +78,8 @@ export function createFake(options: FakeOptions = {}): FakeRun {
   let appOptions: AppOptions | undefined
   const timers = new Set<{ readonly atMs: number; readonly action: () => void }>()
   const signals = new Set<(signal: StopSignal) => void>()
+  const hangUps = new Set<(terminalIsGone: boolean) => void>()
+  const watches: ConfigWatchOptions[] = []
   const whenStdoutGoes = new Set<() => void>()
   const drains: Array<() => void> = []
   const exits: number[] = []
@@ -90,8 +101,11 @@ export function createFake(options: FakeOptions = {}): FakeRun {
 
   const createApp = (config: Config, given: AppOptions = {}): Promise<App> => {
     appOptions = given
+    let inForce = config
     return Promise.resolve({
-      config,
+      get config() {
+        return inForce
+      },
       mockUrl: undefined,
       get inFlight() {
         return options.inFlight ?? 0
@@ -104,6 +118,10 @@ export function createFake(options: FakeOptions = {}): FakeRun {
           sink.write(pieces.map((piece) => `${JSON.stringify(piece)}\n`).join(''))
         const body: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
         await options.exchange?.({ call, sink, options: given, body: asMap(body), say })
+      },
+      async reload(next) {
+        await options.reload?.(next)
+        inForce = next
       },
       close(graceMs) {
         closes.push(graceMs)
@@ -139,6 +157,21 @@ export function createFake(options: FakeOptions = {}): FakeRun {
       return () => {
         signals.delete(listener)
       }
+    },
+    onHangUp(listener) {
+      hangUps.add(listener)
+      return () => {
+        hangUps.delete(listener)
+      }
+    },
+    watchConfig(watched) {
+      watches.push(watched)
+      return Promise.resolve({
+        takeNow: () => options.found ?? 'file',
+        close() {
+          watches.splice(watches.indexOf(watched), 1)
+        },
+      })
     },
     onStdoutGone(listener) {
       whenStdoutGoes.add(listener)
@@ -208,6 +241,10 @@ export function createFake(options: FakeOptions = {}): FakeRun {
     signal(name) {
       for (const listener of signals) listener(name)
     },
+    hangUp(terminalIsGone) {
+      for (const listener of hangUps) listener(terminalIsGone)
+    },
+    watches,
     closeStdout() {
       for (const listener of whenStdoutGoes) listener()
     },
