@@ -6,12 +6,12 @@ import { isDeepStrictEqual } from 'node:util'
 import type { App } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { compareConfigs, compareFixed } from '../config/difference.ts'
-import { findCandidates } from '../config/find.ts'
+import { findCandidates, showPath } from '../config/find.ts'
 import type { ConfigWatch, Sighting } from '../config/watch.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
 import type { ConfigOverrides, CostOf, ProgramIo } from './io.ts'
 import type { Reload } from './serve-changes.ts'
-import { countOf, renderPath } from './words.ts'
+import { countOf } from './words.ts'
 
 export interface FollowPlan {
   readonly app: Pick<App, 'config' | 'reload'>
@@ -168,7 +168,7 @@ async function loadNext(
 }
 
 function isGone(io: ProgramIo, path: string): ProxyError {
-  return new ProxyError('config_missing', `${renderPath(path, io)}: the config file is gone`, {
+  return new ProxyError('config_missing', `${showPath(path, io.cwd)}: the config file is gone`, {
     hint: 'Put it back, and it is read again.',
   })
 }
@@ -182,5 +182,5 @@ function cannotBeReread(io: ProgramIo, config: Config): ProxyError {
 }
 
 function shownSource(io: ProgramIo, { source }: Config): string {
-  return source.kind === 'file' ? renderPath(source.path, io) : 'the starter config'
+  return source.kind === 'file' ? showPath(source.path, io.cwd) : 'the starter config'
 }

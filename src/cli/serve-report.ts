@@ -186,13 +186,14 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
       for (const change of quiet ? reload.needsRestart : []) {
         warn(`${change.name} ${change.details.join(' · ')}: needs a restart`)
       }
+      if (!quiet) {
+        const columns = io.stderr.columns ?? DEFAULT_COLUMNS
+        const place = { columns, paint: io.paintErr, cwd: io.cwd, home: io.home }
+        io.stderr.write(`${renderReload(reload, io.now(), place).join('\n')}\n`)
+      }
       for (const warning of reload.warnings) {
         io.stderr.write(`${io.paintErr.yellow('warning:')} ${cleanForTerminal(warning)}\n`)
       }
-      if (quiet) return
-      const columns = io.stderr.columns ?? DEFAULT_COLUMNS
-      const place = { columns, paint: io.paintErr, cwd: io.cwd, home: io.home }
-      io.stderr.write(`${renderReload(reload, io.now(), place).join('\n')}\n`)
     },
     reloadRefused(error) {
       if (!pretty) {

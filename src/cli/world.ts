@@ -13,9 +13,11 @@ const PROBE_LIMIT_BYTES = 4096
 export function createWorld(): World {
   const whenStdoutGoes = new Set<() => void>()
   let stdoutIsGone = false
+  let terminalIsGone = false
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // `| head -1`: the reader has what it wanted. Anything else (a full disk) is a failure.
-    if (error.code !== 'EPIPE') {
+    // `| head -1`: the reader has what it wanted; a terminal that was closed gives EIO. Anything else (a
+    // full disk) is a failure.
+    if (error.code !== 'EPIPE' && !(error.code === 'EIO' && process.stdout.isTTY)) {
       process.stderr.write(`error: stdout cannot be written: ${error.message}\n`)
       process.exit(1)
     }
@@ -61,7 +63,8 @@ export function createWorld(): World {
       if (process.platform === 'win32') return () => {}
       const terminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
       const hangUp = (): void => {
-        listener(terminal && !hasTerminal())
+        terminalIsGone ||= terminal && !hasTerminal()
+        listener(terminalIsGone)
       }
       process.on('SIGHUP', hangUp)
       return () => {
@@ -76,10 +79,12 @@ export function createWorld(): World {
       }
     },
     exit: (code) => {
+      if (terminalIsGone) endByHangUp()
       process.exit(code)
     },
     setExitCode: (code) => {
       process.exitCode = code
+      if (terminalIsGone) endByHangUp()
     },
     version: readVersion,
     probe,
@@ -113,6 +118,15 @@ function hasTerminal(): boolean {
   } catch {
     return false
   }
+}
+
+/**
+ * Ends as the signal would have it. An ordinary exit aborts: Node puts the terminal's settings back, and
+ * takes it for a defect that the terminal is not there any more.
+ */
+function endByHangUp(): void {
+  process.removeAllListeners('SIGHUP')
+  process.kill(process.pid, 'SIGHUP')
 }
 
 function isPiped(descriptor: number): boolean {

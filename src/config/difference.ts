@@ -13,6 +13,7 @@ import type {
   User,
   UserModel,
 } from './config.ts'
+import { FAULT_CLASSES } from './file.ts'
 
 export interface Change {
   readonly kind: 'user' | 'model' | 'provider' | 'setting'
@@ -247,7 +248,7 @@ function compareSettings(before: Config, after: Config): Change[] {
     compareText('listen', place(before), place(after)),
     compareText('log', before.log, after.log),
     compareText('default_user', before.defaultUser ?? 'none', after.defaultUser ?? 'none'),
-    compareSets('failover.on', before.failover.on, after.failover.on),
+    compareText('failover.on', renderClasses(before), renderClasses(after)),
     compareDurations('failover.deadline', before.failover.deadlineMs, after.failover.deadlineMs),
     compareText('body_limit', renderSize(before.bodyLimitBytes), renderSize(after.bodyLimitBytes)),
     compareSets('allowed_hosts', before.allowedHosts, after.allowedHosts),
@@ -299,6 +300,15 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
 
 function place({ listen: { host, port } }: Config): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+// Every class but the caller's own faults; file.ts knows them all.
+const CLASSES_BUT_REQUEST = FAULT_CLASSES.length - 1
+
+function renderClasses({ failover: { on } }: Config): string {
+  if (on.size > CLASSES_BUT_REQUEST) return 'any'
+  if (on.size === CLASSES_BUT_REQUEST && !on.has('request')) return 'unavailable'
+  return on.size === 0 ? 'nothing' : [...on].toSorted().join(', ')
 }
 
 function renderSource({ source }: Config): string {
