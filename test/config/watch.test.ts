@@ -25,6 +25,10 @@ interface FakeFile {
   version: number
 }
 
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
+}
+
 /** A file system of a few files and a clock that is turned by hand. */
 function createDisk() {
   const files = new Map<string, FakeFile | 'irregular'>()
@@ -35,7 +39,6 @@ function createDisk() {
   let version = 0
   let stamps = 0
 
-  const directoryOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
   const tell = (path: string): void => {
     for (const listener of watchers.get(directoryOf(path)) ?? []) listener()
   }

@@ -50,16 +50,24 @@ export interface Proxy {
 
 /** A new empty directory, removed when `owner` cleans up. */
 export function createDirectory(owner: Owner): string {
-  const path = mkdtempSync(join(tmpdir(), 'aiproxy-test-'))
+  const path = makeDirectory()
   owner.after(() => {
-    rmSync(path, { recursive: true, force: true })
+    removeDirectory(path)
   })
   return path
 }
 
+function makeDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'aiproxy-test-'))
+}
+
+function removeDirectory(path: string): void {
+  rmSync(path, { recursive: true, force: true })
+}
+
 /** Starts `aiproxy serve` on a free port; resolves once it listens, ended when `owner` cleans up. */
 export async function startProxy(owner: Owner, options: ProxyOptions = {}): Promise<Proxy> {
-  const base = createDirectory(owner)
+  const base = makeDirectory()
   const home = join(base, 'home')
   const cwd = join(base, 'work')
   mkdirSync(home)
@@ -83,6 +91,8 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
   owner.after(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await output.exited
+    // Not before: the last line of the log may be under way, and would make its directory anew.
+    removeDirectory(base)
   })
 
   const event = (what: string, fits: (event: JsonMap) => boolean): Promise<JsonMap> =>
