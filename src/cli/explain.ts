@@ -43,13 +43,18 @@ export function explain(io: ProgramIo, config: Config, question: ExplainQuestion
         failover: { on: [...config.failover.on] },
         deadlineMs,
         limits: user.limits,
+        modelLimits: user.models.find(({ name }) => name === model)?.limits ?? null,
       })}\n`,
     )
     return
   }
 
   const { green, red, dim } = io.paintOut
-  const limits = renderLimits(user.limits)
+  const ofModel = user.models.find(({ name }) => name === model)?.limits
+  const limits = [
+    renderLimits(user.limits),
+    ofModel === undefined ? '' : renderLimits(ofModel),
+  ].flatMap((text, at) => (text === '' ? [] : [at === 0 ? text : `${text} for this model`]))
   const paintVerdict = (_row: string, label: string, verdict: string): string =>
     label + (allowed ? green(verdict) : red(verdict))
   const lines = [
@@ -62,7 +67,7 @@ export function explain(io: ProgramIo, config: Config, question: ExplainQuestion
     ...(allowed ? ['', ...renderTargets(targets, io), ''] : []),
     ...(targets.length > 1 ? [`moves on at  ${[...config.failover.on].join(', ')}`] : []),
     ...(allowed ? [`deadline     ${renderDuration(deadlineMs)} for all attempts together`] : []),
-    ...(limits === '' ? [] : [`limits       ${limits}`]),
+    ...(limits.length === 0 ? [] : [`limits       ${limits.join('; ')}`]),
     dim('Nothing was sent.'),
   ]
   io.stdout.write(`${lines.join('\n')}\n`)

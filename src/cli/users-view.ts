@@ -116,6 +116,8 @@ export function renderUserPage(
       renderReadiness(provider, paint),
     )
     lines.push(`    ${padEnd(renderChain(entry), widthOf)}  ${[...new Set(marks)].join('   ')}`)
+    const limits = entry.limits === undefined ? '' : renderLimits(entry.limits)
+    if (limits !== '') lines.push(`      limits ${limits}`)
   }
   if (user.models.length === 0) lines.push(yellow('    none: every request is refused'))
   return `${lines.join('\n')}\n`

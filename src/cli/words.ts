@@ -76,12 +76,13 @@ export function keySource(credential: Exclude<Credential, { kind: 'none' }>): st
   return cleanForTerminal(credential.source.replace(/^env /, ''))
 }
 
-/** `200k tok/day, 60 req/minute`, or '' where nothing is limited. */
+/** `60 req/minute, 200k tok/day, 4 at once`, or '' where nothing is limited. */
 export function renderLimits(limits: Limits): string {
   return [
     ...limits.requests.map(({ amount, window }) => `${shortAmount(amount)} req/${window}`),
     ...limits.tokens.map(({ amount, window }) => `${shortAmount(amount)} tok/${window}`),
     ...limits.costUsd.map(({ amount, window }) => `$${amount}/${window}`),
+    ...(limits.concurrency === undefined ? [] : [`${limits.concurrency} at once`]),
   ].join(', ')
 }
 

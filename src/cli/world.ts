@@ -90,7 +90,18 @@ export function createWorld(): World {
     probe,
     // Each is loaded where it is used: `--help` must not pay for yaml or undici.
     readEnvFile: async (options) => (await import('../config/env-file.ts')).readEnvFile(options),
-    loadConfig: async (options) => (await import('../config/load.ts')).loadConfig(options),
+    loadConfig: async (options) => {
+      const { loadConfig } = await import('../config/load.ts')
+      return loadConfig({
+        ...options,
+        loadPrices: async (models) => {
+          const { createPriceLookup } = await import('../usage/prices.ts')
+          const priceOf = createPriceLookup(models)
+          const nowMs = Date.now()
+          return (model) => priceOf(model, nowMs) !== undefined
+        },
+      })
+    },
     loadApp: () => import('../app.ts'),
     loadCosts: async (config) => {
       const { createPriceLookup, recordCostUsd } = await import('../usage/prices.ts')

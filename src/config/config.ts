@@ -90,6 +90,8 @@ export interface UserModel {
   readonly name: string
   /** Tried in order after `name`; naming a model here is the grant for it. */
   readonly failover: readonly string[]
+  /** Of this user for this model, beside the user's own; it holds wherever the model is a backup, too. */
+  readonly limits: Limits | undefined
 }
 
 /** One ceiling over one window. */
@@ -101,6 +103,8 @@ export interface Limits {
   readonly requests: readonly Limit[]
   readonly tokens: readonly Limit[]
   readonly costUsd: readonly Limit[]
+  /** Requests under way at the same time. */
+  readonly concurrency: number | undefined
 }
 
 export type FaultClass =

@@ -17,7 +17,14 @@ import type {
   UserModel,
 } from './config.ts'
 import { FAULT_CLASSES } from './file.ts'
-import type { ConfigFile, ModelFile, ProviderFile, UserFile, WrittenUrl } from './file.ts'
+import type {
+  ConfigFile,
+  LimitsFile,
+  ModelFile,
+  ProviderFile,
+  UserFile,
+  WrittenUrl,
+} from './file.ts'
 import { expand, lookUp } from './interpolate.ts'
 import type { Environment } from './interpolate.ts'
 import { show } from './problems.ts'
@@ -78,11 +85,12 @@ export function decideConfig(file: ConfigFile, circumstances: Circumstances): Co
     problems.add(at, `default_user: no user is named ${show(value)}${suggestion}`)
   }
   refuseNameOnlyAbroad(file, listen, circumstances)
-  warnings.push(...warningsAbout(models, users))
+  const log = decideLog(file.log, circumstances)
+  warnings.push(...warningsAbout(models, users, log))
   return {
     source: circumstances.source,
     listen,
-    log: decideLog(file.log, circumstances),
+    log,
     providers,
     models,
     users,
@@ -264,7 +272,7 @@ function decideUserModels(
   }
   const granted = new Set<string>()
   const userModels: UserModel[] = []
-  for (const { name, failover = [] } of file?.models ?? []) {
+  for (const { name, failover = [], limits } of file?.models ?? []) {
     if (name === undefined) continue
     requireModel(name)
     if (granted.has(name.value)) {
@@ -282,7 +290,11 @@ function decideUserModels(
       }
       chain.add(next.value)
     }
-    userModels.push({ name: name.value, failover: [...chain] })
+    userModels.push({
+      name: name.value,
+      failover: [...chain],
+      limits: limits === undefined ? undefined : decideLimits(limits),
+    })
   }
   return userModels
 }
@@ -321,12 +333,19 @@ function collectKeyHints(file: ConfigFile): ReadonlyMap<string, string> {
   return hints
 }
 
-function decideLimits(file: UserFile['limits']): Limits {
+function decideLimits(file: LimitsFile | undefined): Limits {
   return {
     requests: file?.requests ?? [],
     tokens: file?.tokens ?? [],
     costUsd: file?.cost ?? [],
+    concurrency: file?.concurrency,
   }
+}
+
+/** Over any window: what has to be remembered from one start to the next. */
+function limitsWindows(limits: Limits | undefined): boolean {
+  if (limits === undefined) return false
+  return limits.requests.length + limits.tokens.length + limits.costUsd.length > 0
 }
 
 // The rest
@@ -382,15 +401,18 @@ function decideLog(written: string | undefined, circumstances: Circumstances): s
 function warningsAbout(
   models: ReadonlyMap<string, Model>,
   users: ReadonlyMap<string, User>,
+  log: string,
 ): string[] {
   const warnings: string[] = []
   const used = new Set<string>()
   for (const user of users.values()) {
     for (const { name, failover } of user.models)
       for (const one of [name, ...failover]) used.add(one)
-    const { requests, tokens, costUsd } = user.limits
-    if (requests.length + tokens.length + costUsd.length > 0) {
-      warnings.push(`limits of ${user.name} are read but not yet enforced`)
+    const isLimited = [user, ...user.models].some(({ limits }) => limitsWindows(limits))
+    if (isLimited && log === '-') {
+      warnings.push(
+        `limits of ${user.name} begin anew at each start: the usage log is stdout and cannot be read`,
+      )
     }
     if (user.models.length === 0) warnings.push(`${user.name} may call no model`)
   }

@@ -139,9 +139,22 @@ const baseUrl: Shape<Located<WrittenUrl>> = located({
   },
 })
 
-function limits(kind: LimitKind, example: string) {
+function limit(kind: LimitKind, example: string) {
   return oneOrMany(quantity(`a limit such as ${example}`, (written) => parseLimit(written, kind)))
 }
+
+const limits = object({
+  requests: { shape: limit('requests', '60/minute'), about: 'Such as 60/minute.' },
+  tokens: { shape: limit('tokens', '200k/day'), about: 'In and out together, such as 200k/day.' },
+  cost: { shape: limit('cost', '5 USD/day'), about: 'Where a price is known, such as 5 USD/day.' },
+  concurrency: {
+    shape: numberBetween(1, 100_000, 'integer'),
+    about: 'Requests under way at the same time.',
+  },
+})
+
+const LIMITS_ABOUT =
+  'Ceilings per minute or hour (the last 60 s or 3600 s), day or month (of the UTC calendar); one each or a list.'
 
 // Maps
 
@@ -225,6 +238,7 @@ const grant = object({
     shape: oneOrMany(modelName),
     about: 'One model or a list, tried in order when it is unavailable.',
   },
+  limits: { shape: limits, about: `For this model, beside the user's own. ${LIMITS_ABOUT}` },
 })
 
 /** One of a user's models: a bare name, or a name with its failover. */
@@ -233,7 +247,7 @@ const userModel: Shape<ReadBy<typeof grant>> = {
   read(node, path, reading) {
     if (node.kind !== 'scalar') return grant.read(node, path, reading)
     const found = modelName.read(node, path, reading)
-    return found === undefined ? undefined : { name: found, failover: undefined }
+    return found === undefined ? undefined : { name: found, failover: undefined, limits: undefined }
   },
 }
 
@@ -251,14 +265,7 @@ const user = object({
     shape: listOf(userModel, 'a list of models'),
     about: 'What this user may call; the first is the default.',
   },
-  limits: {
-    shape: object({
-      requests: { shape: limits('requests', '60/minute'), about: 'Such as 60/minute.' },
-      tokens: { shape: limits('tokens', '200k/day'), about: 'Such as 200k/day.' },
-      cost: { shape: limits('cost', '5 USD/day'), about: 'Such as 5 USD/day.' },
-    }),
-    about: 'Ceilings per minute, hour, day or month; one each or a list.',
-  },
+  limits: { shape: limits, about: `For all models together. ${LIMITS_ABOUT}` },
   key: { shape: keyDigest, about: 'Digest of the one key, in the form of keys.' },
   keys: {
     shape: listOf(keyDigest, 'a list of key digests'),
@@ -331,6 +338,7 @@ export type ConfigFile = ReadBy<typeof FILE>
 export type ProviderFile = ReadBy<typeof provider>
 export type ModelFile = ReadBy<typeof model>
 export type UserFile = ReadBy<typeof user>
+export type LimitsFile = ReadBy<typeof limits>
 
 /** JSON Schema (draft 2020-12) of the config file, for editors: the text of `aiproxy.schema.json`. */
 export function renderJsonSchema(): string {

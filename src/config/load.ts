@@ -16,6 +16,8 @@ import { createProblems } from './problems.ts'
 import type { Problems } from './problems.ts'
 import { READING_BUDGET } from './shapes.ts'
 import type { Node } from './tree.ts'
+import { warningsAboutPrices } from './unpriced.ts'
+import type { LoadPrices } from './unpriced.ts'
 import { parseHost, parsePort } from './values.ts'
 
 export type { ConfigOverrides }
@@ -28,6 +30,8 @@ export interface LoadOptions {
   readonly cwd: string
   readonly home: string
   readonly overrides?: ConfigOverrides | undefined
+  /** For a warning where cost is limited and a price is not known; without it there is none. */
+  readonly loadPrices?: LoadPrices | undefined
 }
 
 // A thousand users take some 60 KB. Anything near this is not a config.
@@ -75,13 +79,13 @@ async function loadText(
   return decide(tree, { kind: 'file', path }, options, problems, readableByOthers)
 }
 
-function decide(
+async function decide(
   tree: Node,
   source: ConfigSource,
-  { env, cwd, home, overrides: given = {} }: LoadOptions,
+  { env, cwd, home, overrides: given = {}, loadPrices }: LoadOptions,
   problems: Problems,
   readableByOthers: boolean,
-): Config {
+): Promise<Config> {
   const overrides = checkOverrides(given)
   const reading = { env, problems, budget: READING_BUDGET }
   const file = FILE.read(withBuiltInProviders(tree), '', reading)
@@ -97,7 +101,8 @@ function decide(
     problems,
   })
   if (problems.count > 0) throw problems.toError()
-  return deepFreeze(config)
+  const more = loadPrices === undefined ? [] : await warningsAboutPrices(config, loadPrices)
+  return deepFreeze({ ...config, warnings: [...config.warnings, ...more] })
 }
 
 /** What the command line said, in the form a config has it. Throws ProxyError `usage_wrong`. */

@@ -8,7 +8,7 @@ import { ProxyError } from '../../src/errors/proxy-error.ts'
 
 const KEY = 'aip_0123456789abcdef0123456789abcdef'
 const digest = createHash('sha256').update(KEY).digest('hex')
-const noLimits = { requests: [], tokens: [], costUsd: [] }
+const noLimits = { requests: [], tokens: [], costUsd: [], concurrency: undefined }
 const named: User = { name: 'user-a', models: [], keys: [], limits: noLimits }
 const keyed: User = { name: 'user-k', models: [], keys: [digest], limits: noLimits }
 const config = {

@@ -343,8 +343,8 @@ export function createStarter(): Config {
   ])
   const mock = createProvider('mock', { mock: true, credential: { kind: 'none' } })
   const grants = [...(config.users.get('user-a')?.models ?? [])].concat([
-    { name: 'mock', failover: [] },
-    { name: 'mock-529', failover: ['mock'] },
+    { name: 'mock', failover: [], limits: undefined },
+    { name: 'mock-529', failover: ['mock'], limits: undefined },
   ])
   return {
     ...config,
@@ -386,12 +386,19 @@ export function createModel(name: string, provider: string): Model {
   }
 }
 
+/** A user; what is not said is not limited. */
 export function createUser(
   name: string,
-  models: readonly UserModel[],
-  changes: Partial<User> = {},
+  models: ReadonlyArray<Omit<UserModel, 'limits'> & Partial<UserModel>>,
+  changes: Partial<Omit<User, 'limits'>> & { readonly limits?: Partial<User['limits']> } = {},
 ): User {
-  return { name, models, keys: [], limits: { requests: [], tokens: [], costUsd: [] }, ...changes }
+  return {
+    name,
+    keys: [],
+    models: models.map((grant) => ({ limits: undefined, ...grant })),
+    ...changes,
+    limits: { requests: [], tokens: [], costUsd: [], concurrency: undefined, ...changes.limits },
+  }
 }
 
 /** An answered request of user-a to gpt-5. */

@@ -12,7 +12,7 @@ import { ProxyError } from '../../src/errors/proxy-error.ts'
 
 const ROOT = new URL('../../../', import.meta.url)
 const FIXTURES = fileURLToPath(new URL('test/fixtures/config/', ROOT))
-const NO_LIMITS = { requests: [], tokens: [], costUsd: [] }
+const NO_LIMITS = { requests: [], tokens: [], costUsd: [], concurrency: undefined }
 const DIGEST_A = 'a'.repeat(64)
 const DIGEST_B = 'b'.repeat(64)
 
@@ -61,15 +61,15 @@ for (const [file, failover] of [
         {
           name: 'user-a',
           models: [
-            { name: 'gpt-5', failover },
-            { name: 'claude-sonnet-4-20250514', failover: [] },
+            { name: 'gpt-5', failover, limits: undefined },
+            { name: 'claude-sonnet-4-20250514', failover: [], limits: undefined },
           ],
           keys: [],
           limits: NO_LIMITS,
         },
         {
           name: 'user-b',
-          models: [{ name: 'gpt-5', failover: [] }],
+          models: [{ name: 'gpt-5', failover: [], limits: undefined }],
           keys: [],
           limits: NO_LIMITS,
         },
@@ -148,21 +148,19 @@ test('a complete file becomes exactly this config', async () => {
   assert.deepEqual(config.users.get('user-a'), {
     name: 'user-a',
     models: [
-      { name: 'gpt-5', failover: ['claude-sonnet-4-20250514'] },
-      { name: 'claude-sonnet-4-20250514', failover: [] },
+      { name: 'gpt-5', failover: ['claude-sonnet-4-20250514'], limits: undefined },
+      { name: 'claude-sonnet-4-20250514', failover: [], limits: undefined },
     ],
     keys: [],
     limits: {
       requests: [{ amount: 60, window: 'minute' }],
       tokens: [{ amount: 200_000, window: 'day' }],
       costUsd: [{ amount: 5, window: 'day' }],
+      concurrency: undefined,
     },
   })
   assert.equal(config.failover.deadlineMs, 600_000)
-  assert.deepEqual(config.warnings, [
-    'limits of user-a are read but not yet enforced',
-    'no user may call local',
-  ])
+  assert.deepEqual(config.warnings, ['no user may call local'])
 })
 
 test('what a file does not say has its default', async () => {
@@ -375,9 +373,84 @@ users: { a: { models: [m], limits: { cost: [1 USD/day, 9 USD/month] } } }
     'openai is mocked: its answers are made up',
     'providers.lan.base_url: http to 192.168.1.5:8000 is not encrypted',
     'providers.bare.base_url: http://127.0.0.1:11434 has no path; most servers want http://127.0.0.1:11434/v1',
-    'limits of a are read but not yet enforced',
     'no user may call spare',
   ])
+})
+
+// Limits
+
+test('a user is limited as a whole and for one model', async () => {
+  const { users, warnings } = await fromText(`
+users:
+  a:
+    models: [{ name: mock, limits: { requests: [5/minute, 100/day], concurrency: 1 } }, mock-slow]
+    limits: { tokens: 10k/hour, cost: $2/month, concurrency: 8 }
+models: { mock: { provider: mock }, mock-slow: { provider: mock } }
+`)
+  assert.deepEqual(users.get('a')?.limits, {
+    requests: [],
+    tokens: [{ amount: 10_000, window: 'hour' }],
+    costUsd: [{ amount: 2, window: 'month' }],
+    concurrency: 8,
+  })
+  assert.deepEqual(
+    users.get('a')?.models.map(({ limits }) => limits),
+    [
+      {
+        requests: [
+          { amount: 5, window: 'minute' },
+          { amount: 100, window: 'day' },
+        ],
+        tokens: [],
+        costUsd: [],
+        concurrency: 1,
+      },
+      undefined,
+    ],
+  )
+  assert.deepEqual(warnings, [])
+})
+
+test('limits that cannot be remembered are warned about', async () => {
+  const limited = 'users: { a: { models: [m], limits: { requests: 5/day } }, b: { models: [m] } }\n'
+  const models = 'models: { m: { provider: mock } }\n'
+  assert.deepEqual((await fromText(`log: "-"\n${models}${limited}`)).warnings, [
+    'limits of a begin anew at each start: the usage log is stdout and cannot be read',
+  ])
+  const crowd = 'users: { a: { models: [m], limits: { concurrency: 5 } } }\n'
+  assert.deepEqual((await fromText(`log: "-"\n${models}${crowd}`)).warnings, [])
+})
+
+test('a cost limit says which models it does not count', async () => {
+  const text = `
+models:
+  known: { provider: openai }
+  priced: { provider: openai, price: { input: 1, output: 2 } }
+  unknown: { provider: openai }
+  backup: { provider: openai }
+  made-up: { provider: mock }
+users:
+  all: { models: [known, priced, { name: unknown, failover: backup }, made-up], limits: { cost: 5 USD/day } }
+  one: { models: [unknown, { name: priced, failover: backup, limits: { cost: 1 USD/day } }] }
+  free: { models: [unknown], limits: { tokens: 1k/day } }
+`
+  const priced = new Set(['known', 'priced'])
+  const options = { env: {}, cwd: '/w', home: '/h' }
+  const loadPrices = async () => (name: string) => priced.has(name)
+  const config = await loadConfigText(text, '/w/aiproxy.yaml', { ...options, loadPrices })
+  assert.deepEqual(config.warnings, [
+    'the cost limit of all does not count unknown, backup: no price is known; set models.<name>.price',
+  ])
+  const uncosted = text.replaceAll('cost:', 'requests:').replaceAll(' USD', '')
+  let asked = false
+  await loadConfigText(uncosted, '/w/aiproxy.yaml', {
+    ...options,
+    async loadPrices() {
+      asked = true
+      return () => true
+    },
+  })
+  assert.equal(asked, false, 'where nobody limits cost, nobody needs to know prices')
 })
 
 // Users and their keys

@@ -289,6 +289,21 @@ const MISTAKES: readonly Mistake[] = [
     ],
   },
   {
+    title: 'limits that are none, of one model',
+    text: 'users:\n  a:\n    models:\n      - { name: m, limits: { request: 5/day, concurrency: 0, tokens: 1k/dya } }\n    limits: { concurency: 2 }\nmodels: { m: { provider: mock } }\n',
+    says: [
+      '4:30: unknown key "request" in users.a.models[0].limits; did you mean "requests"?',
+      '4:59: users.a.models[0].limits.concurrency: 0 is out of range; it goes from 1 to 100000',
+      '4:70: users.a.models[0].limits.tokens: "dya" is not a window; did you mean "day"?',
+      '5:15: unknown key "concurency" in users.a.limits; did you mean "concurrency"?',
+    ],
+  },
+  {
+    title: 'requests at once as a rate',
+    text: 'users: { a: { limits: { concurrency: 5/minute } } }\n',
+    says: ['1:38: users.a.limits.concurrency must be a whole number, not text: "5/minute"'],
+  },
+  {
     title: 'a limit over no window we know',
     text: 'users: { a: { limits: { requests: 5/second } } }\n',
     says: [
