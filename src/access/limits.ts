@@ -1,0 +1,474 @@
+/**
+ * Limits and budgets: what a user may still use, alone and per model. Pure state with passed-in clocks;
+ * `limits-window.ts` says what a minute, an hour, a day and a month are.
+ *
+ * A request is counted once for its user, once for the model it asked for, and once for the model that
+ * answered. Tokens, cost and a place among the concurrent are reserved for a model before it is tried,
+ * and corrected when it is known what was used; they count from the moment of the reservation. What is
+ * reserved is an estimate: a model that writes more takes its user over the limit by that much, and
+ * nothing more gets through before there is room again.
+ *
+ * A request that may need more than is left is refused, also where it may need more than the whole
+ * limit: no waiting helps then, and the message says so.
+ */
+import type { Limit, Limits, User } from '../config/config.ts'
+import { refuseAmount, refuseCrowd } from './limits-refusal.ts'
+import type { Kind, Refusal } from './limits-refusal.ts'
+import { createMeter, createSteadyClock, windowStartMs } from './limits-window.ts'
+import type { Clock, Meter } from './limits-window.ts'
+
+export type { Refusal }
+
+/** What a request may use at one model. */
+export interface Estimate {
+  readonly tokens: number
+  /** US dollars; `undefined` where no price is known: then cost is not limited. */
+  readonly costUsd: number | undefined
+}
+
+/** What it did use. */
+export interface Use extends Estimate {
+  /** Who answered; `undefined` where nobody did. */
+  readonly servedModel: string | undefined
+}
+
+/** What the usage log remembers of one request. */
+export interface PastUse extends Use {
+  readonly user: string
+  /** As requested. */
+  readonly model: string | undefined
+  /** When it arrived, since the epoch. */
+  readonly tsMs: number
+}
+
+/** The figures of `x-ratelimit-*`: of several limits the one with least left. */
+export interface Standing {
+  readonly limit: number
+  readonly remaining: number
+  /** Until all of it is there again. */
+  readonly resetMs: number
+}
+
+export interface Standings {
+  readonly requests: Standing | undefined
+  readonly tokens: Standing | undefined
+}
+
+/** The place one request holds among its user's limits. */
+export interface Reservation {
+  /**
+   * Gives back what is reserved for the current model and reserves for another. After a refusal only
+   * the request itself is still counted. Nothing happens for the model already reserved for.
+   */
+  moveTo(model: string, estimate: () => Estimate): Refusal | undefined
+  /** It is over: what was used takes the place of the estimate. Of several endings the first counts. */
+  settle(use: Use): void
+  /** It never happened: nothing of it is counted. */
+  release(): void
+}
+
+/** A past that has to be told before the limits are right. */
+export interface Restoring {
+  /** Wall time; what came earlier does not matter. */
+  readonly sinceMs: number
+  readonly users: ReadonlySet<string>
+  add(past: PastUse): void
+}
+
+export interface Limiter {
+  /**
+   * Makes ready what these users' limits need and forgets what they need no longer. Returns what must be
+   * told of the past; `undefined` where nothing is newly limited. For the start, and for each reload.
+   */
+  prepare(users: Iterable<User>): Restoring | undefined
+  /** Counts a request of this user for `model` and reserves for it; a refusal changes nothing. */
+  reserve(user: User, model: string, estimate: () => Estimate): Reservation | Refusal
+  /** Where a user stands, for one model. */
+  standings(user: User, model: string): Standings
+}
+
+export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
+  return 'code' in outcome
+}
+
+/** False for a user whom nothing limits. */
+export function isLimited(user: User): boolean {
+  return limitsAnything(user.limits) || user.models.some(({ limits }) => limitsAnything(limits))
+}
+
+const KINDS: readonly Kind[] = ['requests', 'tokens', 'costUsd']
+const NANO_PER_DOLLAR = 1e9
+const NOTHING: Use = { tokens: 0, costUsd: 0, servedModel: undefined }
+const UNLIMITED: Reservation = { moveTo: () => undefined, settle() {}, release() {} }
+
+/** What is counted for a user, or for one model of a user. */
+interface Account {
+  /** By kind and window; limits of the same kind and window share one. */
+  readonly meters: Map<string, Meter>
+  running: number
+}
+
+interface UserAccount extends Account {
+  readonly models: Map<string, Account>
+}
+
+/** Amounts in the units of meters: cost in billionths of a dollar. */
+type Amounts = Readonly<Record<Kind, number>>
+
+/** One limit that a request must fit into. */
+interface Demand {
+  readonly meter: Meter
+  readonly kind: Kind
+  readonly limit: Limit
+  readonly amount: number
+  readonly model: string | undefined
+}
+
+/** A crowd that a request must find room in. */
+interface Crowd {
+  readonly account: Account
+  readonly concurrency: number | undefined
+  readonly model: string | undefined
+}
+
+interface Plan {
+  readonly demands: readonly Demand[]
+  readonly crowd: Crowd
+}
+
+interface Held {
+  readonly meter: Meter
+  readonly kind: Kind
+  readonly amount: number
+  readonly place: number
+}
+
+/** What is reserved at one model. */
+interface Holding {
+  readonly model: string
+  readonly account: Account
+  readonly held: readonly Held[]
+}
+
+/** A memory in which nobody has used anything. */
+export function createLimiter(clock: Clock): Limiter {
+  const steady = createSteadyClock(clock)
+  const accounts = new Map<string, UserAccount>()
+
+  function accountOf(user: User): UserAccount {
+    let account = accounts.get(user.name)
+    if (account === undefined) {
+      account = { meters: new Map(), running: 0, models: new Map() }
+      accounts.set(user.name, account)
+    }
+    return account
+  }
+
+  function accountAt(account: UserAccount, model: string): Account {
+    let found = account.models.get(model)
+    if (found === undefined) {
+      found = { meters: new Map(), running: 0 }
+      account.models.set(model, found)
+    }
+    return found
+  }
+
+  function meterOf(account: Account, kind: Kind, limit: Limit): Meter {
+    const key = `${kind}/${limit.window}`
+    let meter = account.meters.get(key)
+    if (meter === undefined) {
+      meter = createMeter(limit.window, clock, steady)
+      account.meters.set(key, meter)
+    }
+    return meter
+  }
+
+  function demandsOf(
+    account: Account,
+    limits: Limits | undefined,
+    amounts: Amounts,
+    model?: string,
+  ): Demand[] {
+    return KINDS.flatMap((kind) => {
+      const amount = amounts[kind]
+      if (amount <= 0 || limits === undefined) return []
+      return limits[kind].map((limit) => {
+        return { meter: meterOf(account, kind, limit), kind, limit, amount, model }
+      })
+    })
+  }
+
+  /** What counts once: the request itself, for the user and for the model asked for. */
+  function planRequest(user: User, account: UserAccount, model: string): Plan {
+    return {
+      demands: [
+        ...demandsOf(account, user.limits, ONE_REQUEST),
+        ...demandsOf(accountAt(account, model), limitsAt(user, model), ONE_REQUEST, model),
+      ],
+      crowd: { account, concurrency: user.limits.concurrency, model: undefined },
+    }
+  }
+
+  /** What counts for the model that is tried. A backup's requests count for the time it is tried, too. */
+  function planTry(
+    user: User,
+    account: UserAccount,
+    model: string,
+    estimate: () => Estimate,
+    isBackup: boolean,
+  ): Plan {
+    const limits = limitsAt(user, model)
+    const there = accountAt(account, model)
+    // Measuring a prompt takes time, so it is only done where somebody needs to know.
+    const needsEstimate = limitsAmounts(user.limits) || limitsAmounts(limits)
+    const amounts = amountsOf(needsEstimate ? estimate() : NOTHING, 0)
+    return {
+      demands: [
+        ...demandsOf(account, user.limits, amounts),
+        ...demandsOf(there, limits, { ...amounts, requests: isBackup ? 1 : 0 }, model),
+      ],
+      crowd: { account: there, concurrency: limits?.concurrency, model },
+    }
+  }
+
+  /** Of all that do not fit the one that takes longest to pass: a true Retry-After satisfies them all. */
+  function findRefusal(plans: readonly Plan[]): Refusal | undefined {
+    let worst: Refusal | undefined
+    const consider = (refusal: Refusal): void => {
+      if (worst === undefined || waitOf(refusal) > waitOf(worst)) worst = refusal
+    }
+    for (const { crowd, demands } of plans) {
+      const { account, concurrency, model } = crowd
+      if (concurrency !== undefined && account.running >= concurrency) {
+        consider(refuseCrowd(concurrency, model))
+      }
+      for (const demand of demands) {
+        const refusal = refusalOf(demand)
+        if (refusal !== undefined) consider(refusal)
+      }
+    }
+    return worst
+  }
+
+  function refusalOf({ meter, kind, limit, amount, model }: Demand): Refusal | undefined {
+    const whole = amountOfLimit(limit, kind)
+    const used = meter.used()
+    if (used + amount <= whole) return undefined
+    const unit = kind === 'costUsd' ? NANO_PER_DOLLAR : 1
+    const waitMs = amount > whole ? undefined : meter.msUntilAtMost(whole - amount)
+    const left = Math.max(0, whole - used) / unit
+    return refuseAmount({ kind, limit, model, left, needed: amount / unit, waitMs }, clock.wallMs())
+  }
+
+  function createReservation(
+    user: User,
+    account: UserAccount,
+    asked: string,
+    request: readonly Held[],
+    first: Holding,
+  ): Reservation {
+    let current: Holding | undefined = first
+    let over = false
+
+    function leave(use: Use): void {
+      if (current === undefined) return
+      const { model, held, account: there } = current
+      current = undefined
+      there.running -= 1
+      correct(held, amountsOf(use, use.servedModel === model ? 1 : 0))
+    }
+
+    /** True the first time. */
+    function end(): boolean {
+      if (over) return false
+      over = true
+      account.running -= 1
+      return true
+    }
+
+    return {
+      moveTo(model, estimate) {
+        if (over || current?.model === model) return undefined
+        leave(NOTHING)
+        const plan = planTry(user, account, model, estimate, model !== asked)
+        const refusal = findRefusal([plan])
+        if (refusal !== undefined) return refusal
+        current = { model, account: plan.crowd.account, held: take(plan) }
+        return undefined
+      },
+      settle(use) {
+        if (end()) leave(use)
+      },
+      release() {
+        if (!end()) return
+        leave(NOTHING)
+        correct(request, amountsOf(NOTHING, 0))
+      },
+    }
+  }
+
+  return {
+    prepare(users) {
+      const names = new Set<string>()
+      const fresh = new Map<string, FreshMeters>()
+      for (const user of users) {
+        names.add(user.name)
+        const account = accounts.get(user.name)
+        if (!isLimited(user) && account === undefined) continue
+        const meters = renewAll(user, account ?? accountOf(user))
+        if (meters.own.size + meters.byModel.size > 0) fresh.set(user.name, meters)
+      }
+      for (const name of accounts.keys()) if (!names.has(name)) accounts.delete(name)
+      if (fresh.size === 0) return undefined
+      const windows = [...fresh.values()].flatMap(({ own, byModel }) =>
+        [own, ...byModel.values()].flatMap((meters) => [...meters.values()]),
+      )
+      const nowMs = clock.wallMs()
+      return {
+        sinceMs: Math.min(...windows.map(({ limit }) => windowStartMs(limit.window, nowMs))),
+        users: new Set(fresh.keys()),
+        add(past) {
+          const meters = fresh.get(past.user)
+          if (meters !== undefined) remember(meters, past)
+        },
+      }
+    },
+
+    reserve(user, model, estimate) {
+      if (!isLimited(user)) return UNLIMITED
+      const account = accountOf(user)
+      const request = planRequest(user, account, model)
+      const first = planTry(user, account, model, estimate, false)
+      const refusal = findRefusal([request, first])
+      if (refusal !== undefined) return refusal
+      const holding = { model, account: first.crowd.account, held: take(first) }
+      return createReservation(user, account, model, take(request), holding)
+    },
+
+    standings(user, model) {
+      if (!isLimited(user)) return { requests: undefined, tokens: undefined }
+      const account = accountOf(user)
+      const there = accountAt(account, model)
+      const least = (kind: 'requests' | 'tokens'): Standing | undefined =>
+        [
+          ...standingsOf(account, user.limits, kind),
+          ...standingsOf(there, limitsAt(user, model), kind),
+        ].toSorted((a, b) => a.remaining - b.remaining || b.resetMs - a.resetMs)[0]
+      return { requests: least('requests'), tokens: least('tokens') }
+    },
+  }
+
+  function renewAll(user: User, account: UserAccount): FreshMeters {
+    const byModel = new Map<string, ReadonlyMap<string, FreshMeter>>()
+    const limitsByModel = new Map(user.models.map(({ name, limits }) => [name, limits]))
+    for (const name of new Set([...account.models.keys(), ...limitsByModel.keys()])) {
+      const limits = limitsByModel.get(name)
+      if (limits === undefined && !account.models.has(name)) continue
+      const fresh = renew(accountAt(account, name), limits)
+      if (fresh.size > 0) byModel.set(name, fresh)
+    }
+    return { own: renew(account, user.limits), byModel }
+  }
+
+  /** Drops the meters nobody needs any more and makes those that are missing: these come back. */
+  function renew(account: Account, limits: Limits | undefined): Map<string, FreshMeter> {
+    const wanted = new Map<string, { kind: Kind; limit: Limit }>()
+    for (const kind of KINDS) {
+      for (const limit of limits?.[kind] ?? [])
+        wanted.set(`${kind}/${limit.window}`, { kind, limit })
+    }
+    for (const key of account.meters.keys()) if (!wanted.has(key)) account.meters.delete(key)
+    const fresh = new Map<string, FreshMeter>()
+    for (const [key, { kind, limit }] of wanted) {
+      if (account.meters.has(key)) continue
+      fresh.set(key, { meter: meterOf(account, kind, limit), kind, limit })
+    }
+    return fresh
+  }
+
+  function standingsOf(
+    account: Account,
+    limits: Limits | undefined,
+    kind: 'requests' | 'tokens',
+  ): Standing[] {
+    if (limits === undefined) return []
+    return limits[kind].map((limit) => {
+      const meter = meterOf(account, kind, limit)
+      return {
+        limit: limit.amount,
+        remaining: Math.max(0, limit.amount - meter.used()),
+        resetMs: meter.msUntilAtMost(0),
+      }
+    })
+  }
+}
+
+function take({ demands, crowd }: Plan): Held[] {
+  crowd.account.running += 1
+  return demands.map(({ meter, kind, amount }) => {
+    return { meter, kind, amount, place: meter.add(amount) }
+  })
+}
+
+interface FreshMeter {
+  readonly meter: Meter
+  readonly kind: Kind
+  readonly limit: Limit
+}
+
+/** Meters that have not been told of the past yet. */
+interface FreshMeters {
+  readonly own: ReadonlyMap<string, FreshMeter>
+  readonly byModel: ReadonlyMap<string, ReadonlyMap<string, FreshMeter>>
+}
+
+function remember({ own, byModel }: FreshMeters, past: PastUse): void {
+  const { model: asked, servedModel, tsMs } = past
+  // What was used and not answered (the caller left) is put down to the model asked for.
+  const usedAt = servedModel ?? asked
+  const all = amountsOf(past, 1)
+  addPast(own, all, tsMs)
+  if (asked !== undefined && asked !== usedAt) addPast(byModel.get(asked), ONE_REQUEST, tsMs)
+  if (usedAt !== undefined) addPast(byModel.get(usedAt), all, tsMs)
+}
+
+function addPast(
+  meters: ReadonlyMap<string, FreshMeter> | undefined,
+  amounts: Amounts,
+  tsMs: number,
+): void {
+  for (const { meter, kind } of meters?.values() ?? []) {
+    if (amounts[kind] > 0) meter.addPast(amounts[kind], tsMs)
+  }
+}
+
+function correct(held: readonly Held[], amounts: Amounts): void {
+  for (const { meter, kind, amount, place } of held) meter.adjust(place, amounts[kind] - amount)
+}
+
+const ONE_REQUEST: Amounts = { requests: 1, tokens: 0, costUsd: 0 }
+
+function amountsOf({ tokens, costUsd = 0 }: Estimate, requests: number): Amounts {
+  return { requests, tokens: Math.ceil(tokens), costUsd: Math.ceil(costUsd * NANO_PER_DOLLAR) }
+}
+
+function amountOfLimit({ amount }: Limit, kind: Kind): number {
+  return kind === 'costUsd' ? Math.round(amount * NANO_PER_DOLLAR) : amount
+}
+
+function limitsAt(user: User, model: string): Limits | undefined {
+  return user.models.find(({ name }) => name === model)?.limits
+}
+
+function limitsAmounts(limits: Limits | undefined): boolean {
+  return limits !== undefined && limits.tokens.length + limits.costUsd.length > 0
+}
+
+function limitsAnything(limits: Limits | undefined): boolean {
+  if (limits === undefined) return false
+  return limits.requests.length > 0 || limitsAmounts(limits) || limits.concurrency !== undefined
+}
+
+function waitOf({ waitMs }: Refusal): number {
+  return waitMs ?? Infinity
+}
