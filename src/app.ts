@@ -4,6 +4,9 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { identifyCaller } from './access/identify.ts'
+import { createLimiter } from './access/limits.ts'
+import type { Limiter } from './access/limits.ts'
+import { isLoopback } from './config/address.ts'
 import type { Config, Provider } from './config/config.ts'
 import { deepFreeze } from './config/freeze.ts'
 import { ProxyError } from './errors/proxy-error.ts'
@@ -18,6 +21,11 @@ import { createFrontDoor } from './server/server.ts'
 import { createUpstream } from './upstream/upstream.ts'
 import { createLedger } from './usage/ledger.ts'
 import type { Ledger } from './usage/ledger.ts'
+import { METRICS_TYPE, createMetrics } from './usage/metrics.ts'
+import { createUseOf, readPastUse } from './usage/past-use.ts'
+import type { UseOf } from './usage/past-use.ts'
+import { createPriceLookup, recordCostUsd } from './usage/prices.ts'
+import type { PriceOf } from './usage/prices.ts'
 
 // `ask` reads the reply of its own call; the command line knows no wire format.
 export { readChatReply, readChatStream } from './dialects/chat-pieces.ts'
@@ -60,11 +68,14 @@ export interface AppOptions {
   readonly mockPaceMs?: number
 }
 
+const CLOCK = { monotonicMs: () => performance.now(), wallMs: () => Date.now() }
+
 const NO_LEDGER: Ledger = { append() {}, available: true, check: () => true, close() {} }
 
 /** One config and what was built from it, for as long as a request runs with it. */
 interface Generation {
   readonly rooms: Rooms
+  readonly priceOf: PriceOf
   /** Its targets' names in the memory of health. */
   readonly healthNames: ReadonlySet<string>
   inFlight: number
@@ -74,6 +85,9 @@ interface Generation {
 export async function createApp(first: Config, options: AppOptions = {}): Promise<App> {
   // What outlives a config.
   const health = createHealth()
+  const limits = createLimiter(CLOCK)
+  // Before anything is open, because it may fail.
+  await restoreLimits(limits, first, createUseOf(createPriceLookup(first.models)))
   const ledgers = new Map<string, Ledger>()
   const secrets = new Set<string>()
   const nameProvider = createProviderNames()
@@ -84,6 +98,22 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
     },
   })
   let closing = false
+
+  const metrics = createMetrics({
+    knows: {
+      user: (name) => current.rooms.config.users.has(name),
+      model: (name) => current.rooms.config.models.has(name),
+      provider: (name) => current.rooms.config.providers.has(name),
+    },
+    costOf: (record) => recordCostUsd(record, current.priceOf),
+  })
+  const hooks: ExchangeHooks = {
+    ...options.hooks,
+    onFinished(record) {
+      metrics.observe(record)
+      options.hooks?.onFinished?.(record)
+    },
+  }
 
   const live = new Set<Generation>()
   let current = begin(first, openLedger(first.log, options.onLogFailure ?? (() => {})))
@@ -114,6 +144,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   }
 
   function begin(config: Config, ledger: Ledger): Generation {
+    const priceOf = createPriceLookup(config.models)
     // Those of the past too: a provider may still echo a key that was just replaced.
     for (const { credential } of config.providers.values()) {
       if (credential.kind === 'key') secrets.add(credential.value)
@@ -130,12 +161,15 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
         config,
         routes: createRoutes(config),
         health: renameTargets(health, (target) => healthNames.get(target) ?? target),
+        limits,
+        useOf: createUseOf(priceOf),
         upstream,
         ledger,
         redact: createRedactor(secrets),
-        hooks: options.hooks ?? {},
+        hooks,
         identify: (headers) => identifyCaller(config, headers),
       },
+      priceOf,
       healthNames: new Set(healthNames.values()),
       inFlight: 0,
     }
@@ -157,6 +191,10 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
       ledgers.delete(path)
       ledger.close()
     }
+  }
+
+  function countInFlight(): number {
+    return [...live].reduce((sum, generation) => sum + generation.inFlight, 0)
   }
 
   async function exchange(call: Call, sink: ReplySink): Promise<void> {
@@ -184,6 +222,24 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
           : [{ id: name, ownedBy: model.provider, maxTokens: model.maxTokens }]
       })
     },
+    metrics(headers) {
+      const { rooms } = current
+      const { config } = rooms
+      // Names of users and what they spend are for this machine, and beyond it for who has a key.
+      if (!isLoopback(first.listen.host)) rooms.identify(headers)
+      const nowMs = performance.now()
+      const targets = [...config.models.values()].flatMap((model) => {
+        const provider = config.providers.get(model.provider)
+        if (provider === undefined) return []
+        const resting = rooms.health.resting(healthKey({ model, provider }), nowMs) !== undefined
+        return [{ model: model.name, provider: provider.name, resting }]
+      })
+      const logAvailable = rooms.ledger.available
+      return {
+        type: METRICS_TYPE,
+        text: metrics.render({ inFlight: countInFlight(), logAvailable, targets }),
+      }
+    },
     onUnexpected: options.onUnexpected ?? (() => {}),
   })
 
@@ -195,7 +251,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
       return needsMock(current.rooms.config) ? mock?.url : undefined
     },
     get inFlight() {
-      return [...live].reduce((sum, generation) => sum + generation.inFlight, 0)
+      return countInFlight()
     },
     newRequestId: () => mintRequestId(Date.now()),
     listen: () => door.listen(),
@@ -208,6 +264,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
         throw new ProxyError('shutting_down', 'aiproxy is stopping; the config stays as it is.')
       }
       mock = started
+      await restoreLimits(limits, given, createUseOf(createPriceLookup(given.models)))
       const before = current
       const ledger = openNextLedger(given.log)
       current = begin(withKeptProviders(given, before.rooms.config), ledger)
@@ -243,6 +300,22 @@ function createProviderNames(): (provider: Provider) => number {
     numbers.set(provider, last)
     return last
   }
+}
+
+/** Tells the limits what was used before this process began. Without limits the log is not looked at. */
+async function restoreLimits(limits: Limiter, config: Config, useOf: UseOf): Promise<void> {
+  const restoring = limits.prepare(config.users.values())
+  if (restoring === undefined) return
+  const { sinceMs, users } = restoring
+  await readPastUse({
+    log: config.log,
+    sinceMs,
+    users,
+    useOf,
+    onUse: (use) => {
+      restoring.add(use)
+    },
+  })
 }
 
 function needsMock(config: Config): boolean {

@@ -1,6 +1,9 @@
 /**
  * The story: one request, out and home again. This file has the order of steps, and only that.
  */
+import type { Limiter } from './access/limits.ts'
+import { createAllowance } from './allowance.ts'
+import type { Allowance } from './allowance.ts'
 import type { Config, User } from './config/config.ts'
 import { failedAttempt, localAttempt, startAttempt } from './attempt.ts'
 import type { RunningAttempt } from './attempt.ts'
@@ -21,6 +24,7 @@ import type { Health } from './routing/health.ts'
 import type { Routes, Target } from './routing/targets.ts'
 import type { Upstream, UpstreamHeaders } from './upstream/upstream.ts'
 import type { Ledger } from './usage/ledger.ts'
+import type { UseOf } from './usage/past-use.ts'
 import type { AttemptRecord, UsageRecord } from './usage/record.ts'
 import { createTrail } from './trail.ts'
 import type { Trail } from './trail.ts'
@@ -77,6 +81,8 @@ export interface Rooms {
   readonly config: Config
   readonly routes: Routes
   readonly health: Health
+  readonly limits: Limiter
+  readonly useOf: UseOf
   readonly upstream: Upstream
   readonly ledger: Ledger
   readonly redact: Redact
@@ -90,19 +96,23 @@ export interface Rooms {
  */
 export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Promise<void> {
   const trail = createTrail(call)
+  const allowance = createAllowance(call.api, rooms)
   let record: UsageRecord
   try {
-    record = await answer(call, sink, rooms, trail)
+    record = await answer(call, sink, rooms, trail, allowance)
   } catch (thrown) {
     const error = toProxyError(thrown)
-    error.headers = [...error.headers, ...trail.failureHeaders()]
-    finish(rooms, trail.refused(error))
+    const line = trail.refused(error)
+    finish(rooms, line, allowance)
+    const own = allowance.headers(error.headers)
+    error.headers = [...error.headers, ...own, ...trail.failureHeaders()]
     throw error
   }
-  finish(rooms, record)
+  finish(rooms, record, allowance)
 }
 
-function finish(rooms: Rooms, record: UsageRecord): void {
+function finish(rooms: Rooms, record: UsageRecord, allowance: Allowance): void {
+  allowance.settle(record)
   rooms.ledger.append(record)
   rooms.hooks.onFinished?.(record)
 }
@@ -113,6 +123,7 @@ async function answer(
   sink: ReplySink,
   rooms: Rooms,
   trail: Trail,
+  allowance: Allowance,
 ): Promise<UsageRecord> {
   let running: RunningAttempt | undefined
   let gone = false
@@ -134,6 +145,7 @@ async function answer(
   trail.asks(model, inbound)
   const chain = rooms.routes.resolve(user, model)
   const targets = call.noFailover === true ? chain.slice(0, 1) : chain
+  if (targets[0] !== undefined) allowance.open(user, targets[0], inbound)
   if (!rooms.ledger.check()) {
     throw new ProxyError('usage_log_unavailable', 'The usage log cannot be written.')
   }
@@ -143,9 +155,29 @@ async function answer(
   const order = inOrderOfHealth(targets, rooms.health, trail)
   let requestedError: ProxyError | undefined
   let lastError: ProxyError | undefined
+  const moveOn = (next: Target, message: string): void => {
+    const failed = trail.lastAttempt()
+    rooms.hooks.onFailover?.({
+      id: call.id,
+      user: user.name,
+      failed,
+      message,
+      next: next.model.name,
+    })
+  }
   for (const [position, target] of order.entries()) {
+    const next = order[position + 1]
+    const overLimit = allowance.moveTo(target)
+    if (overLimit !== undefined) {
+      trail.overLimit(target)
+      lastError = overLimit
+      if (target === targets[0]) requestedError = overLimit
+      if (next !== undefined) moveOn(next, overLimit.message)
+      continue
+    }
     trail.tries(target)
-    running = tryTarget(target, inbound, deadlineAtMs - performance.now(), sink, rooms, trail)
+    const remainingMs = deadlineAtMs - performance.now()
+    running = tryTarget(target, inbound, remainingMs, { sink, rooms, trail, allowance })
     if (gone) running.leave()
     // oxlint-disable-next-line no-await-in-loop -- one target after the other is the point
     const result = await running.result
@@ -165,17 +197,10 @@ async function answer(
     if (result.end === 'truncated') return trail.truncated(error)
     lastError = error
     if (target === targets[0]) requestedError = error
-    const next = order[position + 1]
     // What this backup cannot be asked says nothing about the next one.
     const skips = target !== targets[0] && error.code === 'untranslatable'
     if (next === undefined || !(skips || rooms.config.failover.on.has(fault))) break
-    rooms.hooks.onFailover?.({
-      id: call.id,
-      user: user.name,
-      failed: trail.lastAttempt(),
-      message: error.message,
-      next: next.model.name,
-    })
+    moveOn(next, error.message)
   }
 
   // Nobody did: the requested model's own error.
@@ -234,13 +259,19 @@ export function healthKey(target: Target): string {
   return `${target.provider.name} ${target.model.upstreamName}`
 }
 
+/** What is the same for every target of one exchange. */
+interface Surroundings {
+  readonly sink: ReplySink
+  readonly rooms: Rooms
+  readonly trail: Trail
+  readonly allowance: Allowance
+}
+
 function tryTarget(
   target: Target,
   inbound: Inbound,
   remainingMs: number,
-  sink: ReplySink,
-  rooms: Rooms,
-  trail: Trail,
+  { sink, rooms, trail, allowance }: Surroundings,
 ): RunningAttempt {
   const { model, provider } = target
   if (remainingMs <= 0) {
@@ -294,11 +325,15 @@ function tryTarget(
           },
           { ...reading, request: inbound.decoded(), hints: prepared.hints },
         ),
-      replyHeaders: (status, headers) => [
-        ...trail.commits(status, renderNotes(notes)),
-        ...bodyHeaders(inbound.stream, headers),
-        ...mapReplyHeaders(headers, dialect.name, inbound.caller.name, Date.now()),
-      ],
+      replyHeaders(status, headers) {
+        const passed = mapReplyHeaders(headers, dialect.name, inbound.caller.name, Date.now())
+        return [
+          ...trail.commits(status, renderNotes(notes)),
+          ...bodyHeaders(inbound.stream, headers),
+          ...passed,
+          ...allowance.headers(passed),
+        ]
+      },
     },
     rooms.upstream,
     sink,

@@ -20,6 +20,8 @@ export interface Trail {
   asks(model: string, inbound: Inbound): void
   /** A target is not tried now because it rests. */
   passedOver(target: Target, rest: { readonly ms: number; readonly why: FaultClass }): void
+  /** A target is not tried because the user's limits leave no room there. */
+  overLimit(target: Target): void
   tries(target: Target): void
   /** The reply's head is about to go out: the headers that tell how it came about. */
   commits(status: number, notes: string): HeaderPairs
@@ -36,6 +38,8 @@ export interface Trail {
   refused(error: ProxyError): UsageRecord
 }
 
+// Not `rate`: no provider said so, and none was asked.
+const OVER_LIMIT = 'limit'
 // Status in the log where the caller left, as nginx has it.
 const CLIENT_LEFT = 499
 
@@ -126,6 +130,15 @@ export function createTrail(call: Call): Trail {
       })
     },
 
+    overLimit(full) {
+      attempts.push({
+        model: full.model.name,
+        provider: full.provider.name,
+        class: OVER_LIMIT,
+        ms: 0,
+      })
+    },
+
     tries(next) {
       target = next
       targetSinceMs = performance.now()
@@ -172,9 +185,9 @@ export function createTrail(call: Call): Trail {
     },
 
     abandoned() {
-      // Before any content nothing is known to have been used.
-      const used = committedAtMs === undefined ? undefined : usageOf(result, inbound)
-      return line(CLIENT_LEFT, 'aborted', undefined, used)
+      // Before any content only the prompt is known to have been used, and it is paid for: else a
+      // caller who always leaves early would never reach a budget.
+      return line(CLIENT_LEFT, 'aborted', undefined, usageOf(result, inbound))
     },
 
     refused(error) {

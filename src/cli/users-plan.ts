@@ -2,6 +2,7 @@
  * What each writer of `aiproxy users` means to do: words and the present config in, edits and what to say
  * about them out. Pure; users-write.ts carries it out.
  */
+import { NO_LIMITS } from '../config/no-limits.ts'
 import type { Config, Limit, Limits, User, UserModel } from '../config/config.ts'
 import type { Edit, KeyEntry } from '../config/edit.ts'
 import { nearest } from '../config/nearest.ts'
@@ -78,7 +79,11 @@ export function planAdd(config: Config, request: AddRequest): Plan {
     for (const [one, by] of backup.added) added.set(one, by)
     grants.set(model, backup.names)
   }
-  const models = [...grants].map(([model, failover]): UserModel => ({ name: model, failover }))
+  const models = [...grants].map(([model, failover]): UserModel => ({
+    name: model,
+    failover,
+    limits: NO_LIMITS,
+  }))
   const limits = limitsOf(parseLimits(request.limits).sets)
   if (models.length === 0) {
     for (const [model, by] of offered ?? []) added.set(model, by)
@@ -258,7 +263,7 @@ export function planFailover(
   const now =
     found.names.length === 0
       ? `${user.name}: ${model} has no backup`
-      : `${user.name}: ${renderGrant({ name: model, failover: found.names })}`
+      : `${user.name}: ${renderGrant({ ...entry, failover: found.names })}`
   return {
     user: user.name,
     edits: isSame
@@ -389,7 +394,7 @@ const KINDS = [
   ['cost', 'costUsd'],
 ] as const satisfies ReadonlyArray<readonly [LimitKind, keyof Limits]>
 
-const NO_LIMITS: Limits = { requests: [], tokens: [], costUsd: [] }
+type LimitField = (typeof KINDS)[number][1]
 
 /** Each word is `kind=amount/window`, `kind=a,b` for several windows, or `kind=off`; alone, `off`. */
 function parseLimits(words: readonly string[]): {
@@ -442,6 +447,6 @@ function limitsOf(sets: ReadonlyMap<LimitKind, readonly Limit[]>): Limits {
   return { ...NO_LIMITS, ...byField(sets) }
 }
 
-function renderKind(limits: Limits, field: keyof Limits): string {
+function renderKind(limits: Limits, field: LimitField): string {
   return limits[field].map(({ amount, window }) => `${amount}/${window}`).join()
 }

@@ -2,6 +2,7 @@
  * What one config changes against another, in the words of the config file: names, counts and sources.
  * Never a secret: of a key only where it comes from and whether it is another one. Pure.
  */
+import { NO_LIMITS } from './no-limits.ts'
 import type {
   Config,
   Credential,
@@ -131,7 +132,6 @@ function renderKeys({ keys }: User): string {
   return keys.length === 1 ? '1 key' : `${keys.length} keys`
 }
 
-const NO_LIMITS: Limits = { requests: [], tokens: [], costUsd: [] }
 const LIMIT_KINDS = [
   ['requests', 'requests'],
   ['tokens', 'tokens'],
@@ -139,11 +139,16 @@ const LIMIT_KINDS = [
 ] as const
 
 function compareLimits(before: Limits, after: Limits): string[] {
-  return LIMIT_KINDS.flatMap(([name, field]) => {
-    const [old, now] = [renderLimits(name, before[field]), renderLimits(name, after[field])]
-    if (old === now) return []
-    return [old === 'none' ? `${name} limit: ${now}` : `${name} limit: ${old} → ${now}`]
-  })
+  const lines = LIMIT_KINDS.flatMap(([name, field]) =>
+    compareLimit(name, renderLimits(name, before[field]), renderLimits(name, after[field])),
+  )
+  const atOnce = ({ concurrency }: Limits): string => String(concurrency ?? 'none')
+  return [...lines, ...compareLimit('concurrency', atOnce(before), atOnce(after))]
+}
+
+function compareLimit(name: string, before: string, after: string): string[] {
+  if (before === after) return []
+  return [before === 'none' ? `${name} limit: ${after}` : `${name} limit: ${before} → ${after}`]
 }
 
 function renderLimits(name: string, limits: readonly Limit[]): string {

@@ -3,6 +3,7 @@
  * the text, and on the config that was loaded from it. The new text is loaded too, and only when both agree
  * is it given out: a strange file may be refused, but nobody is ever granted what was not asked for.
  */
+import { NO_LIMITS } from './no-limits.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { isMap, isSeq } from 'yaml'
 import { ProxyError } from '../errors/proxy-error.ts'
@@ -196,7 +197,10 @@ export function editRoster(roster: Roster, edit: Edit): Roster {
       break
     case 'allow':
       change(({ models }) => ({
-        models: [...models, ...edit.models.map((name) => ({ name, failover: [] }))],
+        models: [
+          ...models,
+          ...edit.models.map((name) => ({ name, failover: [], limits: NO_LIMITS })),
+        ],
       }))
       break
     case 'deny':
@@ -262,7 +266,9 @@ function editText(text: string, roster: Roster, edit: Edit): string {
       return removeEntry(text, ['users', edit.user])
     case 'allow': {
       const shape = shapeOf(readSource(text), edit.user)
-      const grants = edit.models.map((name) => grantValue({ name, failover: [] }, shape))
+      const grants = edit.models.map((name) =>
+        grantValue({ name, failover: [], limits: NO_LIMITS }, shape),
+      )
       return appendItems(text, ['users', edit.user, 'models'], grants, (items) =>
         listOfValues(items, shape.inlineList),
       )

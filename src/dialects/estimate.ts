@@ -34,3 +34,20 @@ export function estimatePromptTokens(body: JsonObject): number {
   for (const field of PROMPT_FIELDS) measure(body[field])
   return estimateTokens(chars) + images * TOKENS_PER_IMAGE
 }
+
+/**
+ * The most output tokens a request body asks for, in any dialect and over all its choices; `fallback` for
+ * each choice where it does not say.
+ */
+export function readOutputCeiling(body: JsonObject, fallback: number): number {
+  const asked = OUTPUT_FIELDS.map((field) => body[field]).find(isCount)
+  const choices = body['n']
+  return (asked ?? fallback) * (isCount(choices) ? choices : 1)
+}
+
+// Chat's two names, Messages', Responses'.
+const OUTPUT_FIELDS = ['max_completion_tokens', 'max_tokens', 'max_output_tokens']
+
+function isCount(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
+}

@@ -66,7 +66,7 @@ const REPLY_ALWAYS: readonly string[] = ['retry-after', 'retry-after-ms', 'x-sho
 const RATE_LIMIT = /^(x|anthropic)-ratelimit-/
 
 /** The two families' names for one figure. */
-const CONVERTED: ReadonlyArray<
+export const CONVERTED: ReadonlyArray<
   readonly [openai: string, anthropic: string, kind: 'count' | 'reset']
 > = [
   ['x-ratelimit-limit-requests', 'anthropic-ratelimit-requests-limit', 'count'],
@@ -160,7 +160,7 @@ function parseDurationMs(text: string): number | undefined {
 }
 
 /** Milliseconds in OpenAI's form; below a second as `12ms`. */
-function renderDuration(durationMs: number): string {
+export function renderDuration(durationMs: number): string {
   if (durationMs < 1000) return `${Math.round(durationMs)}ms`
   const seconds = Math.round(durationMs / 1000)
   const hours = Math.floor(seconds / 3600)

@@ -8,7 +8,7 @@ export type Route =
   | { readonly kind: 'api'; readonly api: Api; readonly shape: Shape }
   | { readonly kind: 'models'; readonly shape: Shape }
   | { readonly kind: 'model'; readonly id: string; readonly shape: Shape }
-  | { readonly kind: 'health' | 'ready' | 'root'; readonly shape: Shape }
+  | { readonly kind: 'health' | 'ready' | 'metrics' | 'root'; readonly shape: Shape }
   | { readonly kind: 'none'; readonly shape: Shape }
 
 const APIS: ReadonlyMap<string, Api> = new Map([
@@ -36,6 +36,8 @@ export function findRoute(target: string, anthropicVersion: string | undefined):
       return { kind: 'health', shape }
     case '/readyz':
       return { kind: 'ready', shape }
+    case '/metrics':
+      return { kind: 'metrics', shape }
     case '':
       return { kind: 'root', shape }
     default:

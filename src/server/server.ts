@@ -33,6 +33,8 @@ export interface FrontDoorOptions {
   readonly exchange: (call: Call, sink: ReplySink) => Promise<void>
   /** The models of the user these headers prove; throws who-is-asking errors. */
   readonly modelsFor: (headers: RequestHeaders) => readonly ListedModel[]
+  /** The page of `GET /metrics`; throws who-is-asking errors where it is not for everybody. */
+  readonly metrics: (headers: RequestHeaders) => { readonly type: string; readonly text: string }
   /** A defect of ours, with its stack. */
   readonly onUnexpected: (error: Error) => void
 }
@@ -147,6 +149,11 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     let status = 200
     let document: object
     switch (route.kind) {
+      case 'metrics': {
+        const { type, text } = options.metrics(headers)
+        sendText(request, response, status, text, type, common)
+        return
+      }
       case 'models': {
         const models = options.modelsFor(headers)
         document = route.shape === 'openai' ? openAiModels(models) : anthropicModels(models)
@@ -257,11 +264,21 @@ function sendJson(
   document: object,
   headers: ReadonlyArray<readonly [string, string]>,
 ): void {
-  const body = JSON.stringify(document)
+  sendText(request, response, status, JSON.stringify(document), 'application/json', headers)
+}
+
+function sendText(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: string,
+  type: string,
+  headers: ReadonlyArray<readonly [string, string]>,
+): void {
   response.writeHead(status, [
     ...headers.flat(),
     'content-type',
-    'application/json',
+    type,
     'content-length',
     String(Buffer.byteLength(body)),
   ])

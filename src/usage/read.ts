@@ -28,9 +28,16 @@ export interface ReadOptions {
   /** Read where '-' is named. */
   readonly stdin?: AsyncIterable<Uint8Array | string>
   readonly onUsage: (usage: LoggedUsage) => void
+  /** Where to begin in a plain file, in bytes, at the beginning of a line (`findTail`). Default 0. */
+  readonly startAt?: (descriptor: number, sizeBytes: number) => number
 }
 
 const BLOCK_BYTES = 256 * 1024
+// Read whole, in a fraction of a second, a log needs no search.
+const WHOLE_BYTES = 64 * 1024 * 1024
+// A line is written when its request ends and bears the time of its beginning; no deadline is over 24 h.
+const DISORDER_MS = 25 * 3_600_000
+const LINE_HEAD = Buffer.from('\n{"ts":"')
 
 /**
  * Calls `onUsage` for every record in `span`, file by file, in the order of each file. Throws ProxyError
@@ -73,7 +80,8 @@ export async function readUsageLogs(options: ReadOptions): Promise<LogSummary> {
       if (facts.isFile() && isGzip(descriptor)) {
         await readGzip(blocks(descriptor), reader, name, counts)
       } else {
-        readPlain(descriptor, facts.isFile() ? facts.size : Infinity, reader)
+        const start = facts.isFile() ? (options.startAt?.(descriptor, facts.size) ?? 0) : 0
+        readPlain(descriptor, facts.isFile() ? facts.size : Infinity, reader, start)
       }
     } catch (error) {
       throw error instanceof ProxyError ? error : cannotRead(name, error)
@@ -102,14 +110,37 @@ function cannotRead(name: string, error: unknown): ProxyError {
   )
 }
 
-function readPlain(descriptor: number, sizeBytes: number, reader: LineReader): void {
+/**
+ * The beginning of a line of a log so far back that everything since `sinceMs` stands behind it; 0 in a
+ * log that is quickly read whole. Halves the log, since lines stand in order of time but for `DISORDER_MS`.
+ */
+export function findTail(descriptor: number, sizeBytes: number, sinceMs: number): number {
+  let from = 0
+  let to = sizeBytes
+  const block = Buffer.allocUnsafe(BLOCK_BYTES)
+  while (to - from > WHOLE_BYTES) {
+    const middle = from + Math.floor((to - from) / 2)
+    const bytes = block.subarray(0, readSync(descriptor, block, 0, block.length, middle))
+    const at = bytes.indexOf(LINE_HEAD)
+    const time = bytes.toString('latin1', at + LINE_HEAD.length, at + LINE_HEAD.length + 24)
+    // Where nothing can be read, rather too much than too little.
+    if (at !== -1 && Date.parse(time) < sinceMs - DISORDER_MS) from = middle + at + 1
+    else to = middle
+  }
+  return from
+}
+
+function readPlain(descriptor: number, sizeBytes: number, reader: LineReader, start: number): void {
   // Not beyond the size at the start: a busy server could otherwise keep us reading for ever.
-  let left = sizeBytes
+  let left = sizeBytes - start
+  // A pipe has no places, only a next byte.
+  let place = start === 0 ? null : start
   while (left > 0) {
     const space = reader.space()
-    const count = readSync(descriptor, space, 0, Math.min(space.length, left), null)
+    const count = readSync(descriptor, space, 0, Math.min(space.length, left), place)
     if (count === 0) break
     left -= count
+    if (place !== null) place += count
     reader.filled(count)
   }
   reader.end()

@@ -45,7 +45,7 @@ export interface AttemptRecord {
   readonly provider: string
   /** Absent where no status was received. */
   readonly status?: number
-  /** Fault class; absent for the attempt that answered. */
+  /** Fault class, or `limit` where the user's own limits left no room; absent for the attempt that answered. */
   readonly class?: string
   /** It was passed over because it rests; seconds left when this request came. */
   readonly resting_s?: number

@@ -85,8 +85,11 @@ interface World {
   open: Open[]
 }
 
+function dayOf(ms: number): number {
+  return Math.floor((START + ms) / DAY_MS)
+}
+
 function sameDay(world: World, entry: Entry): boolean {
-  const dayOf = (ms: number): number => Math.floor((START + ms) / DAY_MS)
   return dayOf(entry.atMs) === dayOf(world.nowMs)
 }
 

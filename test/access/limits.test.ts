@@ -20,7 +20,7 @@ function per(amount: number, window: Limit['window']): Limit {
   return { amount, window }
 }
 
-function tokens(count: number, costUsd: number | undefined = undefined): () => Estimate {
+function tokens(count: number, costUsd?: number): () => Estimate {
   return () => ({ tokens: count, costUsd })
 }
 
@@ -276,10 +276,13 @@ test('one user does not touch another', () => {
   for (const user of [a, b, constructor]) assert.equal(countIn(limiter, user, 5), 1)
 })
 
+function never(): Estimate {
+  assert.fail('nobody needs to know')
+}
+
 test('a user without limits is not counted, and the prompt is not measured', () => {
   const { limiter } = setUp()
   const free = limitedUser({})
-  const never = (): Estimate => assert.fail('nobody needs to know')
   assert.equal(countIn(limiter, free, 100, never), 100)
   assert.equal(countIn(limiter, limitedUser({ requests: [per(5, 'day')] }), 100, never), 5)
   assert.deepEqual(limiter.standings(free, 'm'), { requests: undefined, tokens: undefined })
