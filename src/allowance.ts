@@ -40,7 +40,9 @@ export function createAllowance(
 ): Allowance {
   let user: User | undefined
   let inbound: Inbound | undefined
-  let model = ''
+  let asked = ''
+  // Tried last.
+  let tried = ''
   let promptTokens: number | undefined
   let reservation: Reservation | undefined
 
@@ -59,25 +61,26 @@ export function createAllowance(
   }
 
   return {
-    open(caller, asked, request) {
+    open(caller, target, request) {
       user = caller
       inbound = request
-      model = asked.model.name
-      const outcome = limits.reserve(caller, model, () => estimate(asked))
+      asked = target.model.name
+      tried = asked
+      const outcome = limits.reserve(caller, asked, () => estimate(target))
       if (isRefusal(outcome)) throw toError(outcome)
       reservation = outcome
     },
 
     moveTo(target) {
-      model = target.model.name
-      const refusal = reservation?.moveTo(model, () => estimate(target))
+      tried = target.model.name
+      const refusal = reservation?.moveTo(tried, () => estimate(target))
       return refusal && toError(refusal)
     },
 
     headers(passed) {
       if (user === undefined || inbound === undefined) return []
       return renderRateLimits(
-        limits.standings(user, model),
+        limits.standings(user, [asked, tried]),
         passed,
         inbound.caller.name,
         Date.now(),

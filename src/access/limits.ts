@@ -83,8 +83,8 @@ export interface Limiter {
   prepare(users: Iterable<User>): Restoring | undefined
   /** Counts a request of this user for `model` and reserves for it; a refusal changes nothing. */
   reserve(user: User, model: string, estimate: () => Estimate): Reservation | Refusal
-  /** Where a user stands, for one model. */
-  standings(user: User, model: string): Standings
+  /** Where a user stands, with these models. */
+  standings(user: User, models: Iterable<string>): Standings
 }
 
 export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
@@ -345,14 +345,16 @@ export function createLimiter(clock: Clock): Limiter {
       return createReservation(user, account, model, take(request), holding)
     },
 
-    standings(user, model) {
+    standings(user, models) {
       if (!isLimited(user)) return { requests: undefined, tokens: undefined }
       const account = accountOf(user)
-      const there = accountAt(account, model)
+      const names = [...new Set(models)]
       const least = (kind: 'requests' | 'tokens'): Standing | undefined =>
         [
           ...standingsOf(account, user.limits, kind),
-          ...standingsOf(there, limitsAt(user, model), kind),
+          ...names.flatMap((model) =>
+            standingsOf(accountAt(account, model), limitsAt(user, model), kind),
+          ),
         ].toSorted((a, b) => a.remaining - b.remaining || b.resetMs - a.resetMs)[0]
       return { requests: least('requests'), tokens: least('tokens') }
     },

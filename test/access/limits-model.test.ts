@@ -112,7 +112,8 @@ function check(world: World): void {
   assert.ok(requests.filter(lastMinute).length <= LIMITS.requests, 'requests')
   assert.ok(world.open.length <= LIMITS.concurrency, 'at once')
   // What is left is what is left: nothing leaks, nothing is counted twice.
-  const left = limiter.standings(USER, 'b').tokens?.remaining ?? assert.fail('there is a standing')
+  const left =
+    limiter.standings(USER, ['b']).tokens?.remaining ?? assert.fail('there is a standing')
   const leftOfDays = Math.min(
     LIMITS.dayTokens - tokensOfDay(world),
     LIMITS.backupTokens - tokensOfDay(world, 'b'),

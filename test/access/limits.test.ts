@@ -84,7 +84,7 @@ test('tokens are reserved before and corrected after', () => {
   const second = reserved(limiter.reserve(user, 'm', tokens(100)))
   first.settle({ tokens: 52, costUsd: undefined, servedModel: 'm' })
   second.settle({ tokens: 100, costUsd: undefined, servedModel: 'm' })
-  assert.deepEqual(limiter.standings(user, 'm').tokens, {
+  assert.deepEqual(limiter.standings(user, ['m']).tokens, {
     limit: 1000,
     remaining: 848,
     resetMs: 12 * HOUR,
@@ -102,7 +102,7 @@ test('a reply longer than its estimate takes the user over, and nothing more get
     'The limit of 1000 tokens per day has 0 tokens left, and this request may use up to 1 token. ' +
       'Try again at 2026-11-23T00:00:00Z.',
   )
-  assert.equal(limiter.standings(user, 'm').tokens?.remaining, 0)
+  assert.equal(limiter.standings(user, ['m']).tokens?.remaining, 0)
 })
 
 test('cost is counted exactly, in any number of small sums', () => {
@@ -183,10 +183,10 @@ test('a refusal changes nothing', () => {
     { m: { requests: [per(1, 'day')] } },
   )
   reserved(limiter.reserve(user, 'm', tokens(10)))
-  const before = limiter.standings(user, 'b')
+  const before = limiter.standings(user, ['b'])
   for (let i = 0; i < 20; i += 1) refused(limiter.reserve(user, 'm', tokens(10)))
   for (let i = 0; i < 20; i += 1) refused(limiter.reserve(user, 'b', tokens(91)))
-  assert.deepEqual(limiter.standings(user, 'b'), before)
+  assert.deepEqual(limiter.standings(user, ['b']), before)
 })
 
 test('no more than so many are under way at once; who ends makes room', () => {
@@ -236,14 +236,14 @@ test('a backup has limits of its own, and what was reserved before is given back
   const one = reserved(limiter.reserve(user, 'm', tokens(100)))
   const refusal = refused(one.moveTo('b', tokens(60)))
   assert.match(refusal.message, /^This request may use up to 60 tokens, .* per day for b\.$/)
-  assert.equal(limiter.standings(user, 'm').tokens?.remaining, 100, 'nothing is held any more')
+  assert.equal(limiter.standings(user, ['m']).tokens?.remaining, 100, 'nothing is held any more')
   assert.equal(one.moveTo('b', tokens(40)), undefined)
   assert.equal(one.moveTo('b', tokens(90)), undefined, 'it stays where it is')
-  assert.equal(limiter.standings(user, 'm').tokens?.remaining, 60)
-  assert.equal(limiter.standings(user, 'b').tokens?.remaining, 10)
+  assert.equal(limiter.standings(user, ['m']).tokens?.remaining, 60)
+  assert.equal(limiter.standings(user, ['b']).tokens?.remaining, 10)
   one.settle({ tokens: 30, costUsd: undefined, servedModel: 'b' })
-  assert.equal(limiter.standings(user, 'm').tokens?.remaining, 70)
-  assert.equal(limiter.standings(user, 'b').tokens?.remaining, 20)
+  assert.equal(limiter.standings(user, ['m']).tokens?.remaining, 70)
+  assert.equal(limiter.standings(user, ['b']).tokens?.remaining, 20)
 })
 
 test('a request counts for the model it asked for and the one that answered, not for one that failed', () => {
@@ -253,7 +253,7 @@ test('a request counts for the model it asked for and the one that answered, not
     { m: { requests: [per(9, 'day')] }, b: { requests: [per(1, 'day')] } },
   )
   const left = (): unknown[] =>
-    ['m', 'b'].map((model) => limiter.standings(user, model).requests?.remaining)
+    ['m', 'b'].map((model) => limiter.standings(user, [model]).requests?.remaining)
   const failed = reserved(limiter.reserve(user, 'm', tokens(0)))
   assert.equal(failed.moveTo('b', tokens(0)), undefined)
   assert.deepEqual(left(), [8, 0])
@@ -285,7 +285,7 @@ test('a user without limits is not counted, and the prompt is not measured', () 
   const free = limitedUser({})
   assert.equal(countIn(limiter, free, 100, never), 100)
   assert.equal(countIn(limiter, limitedUser({ requests: [per(5, 'day')] }), 100, never), 5)
-  assert.deepEqual(limiter.standings(free, 'm'), { requests: undefined, tokens: undefined })
+  assert.deepEqual(limiter.standings(free, ['m']), { requests: undefined, tokens: undefined })
   assert.equal(limiter.prepare([free]), undefined)
 })
 
@@ -296,10 +296,10 @@ test('where a user stands is told by the limit with least left', () => {
     { m: { requests: [per(20, 'month')] } },
   )
   reserved(limiter.reserve(user, 'm', tokens(0)))
-  const { requests, tokens: none } = limiter.standings(user, 'm')
+  const { requests, tokens: none } = limiter.standings(user, ['m'])
   assert.deepEqual(requests, { limit: 20, remaining: 19, resetMs: 8.5 * DAY })
   assert.equal(none, undefined)
-  assert.equal(limiter.standings(user, 'b').requests?.limit, 50)
+  assert.equal(limiter.standings(user, ['b']).requests?.limit, 50)
 })
 
 // The past
@@ -332,10 +332,10 @@ test('a past that is told counts like a present', () => {
   restoring.add(past({ user: 'somebody' }))
   // Yesterday counts for the day no more, nor for the hour.
   restoring.add(past({ tsMs: Date.parse(NOON) - DAY }))
-  assert.deepEqual(limiter.standings(user, 'm').requests?.remaining, 3)
-  assert.equal(limiter.standings(user, 'm').tokens?.remaining, 1000 - 3 * 52)
-  assert.equal(limiter.standings(user, 'b').requests?.remaining, 7)
-  assert.equal(limiter.standings(user, 'b').tokens?.remaining, 0, 'of the 100 a day for b')
+  assert.deepEqual(limiter.standings(user, ['m']).requests?.remaining, 3)
+  assert.equal(limiter.standings(user, ['m']).tokens?.remaining, 1000 - 3 * 52)
+  assert.equal(limiter.standings(user, ['b']).requests?.remaining, 7)
+  assert.equal(limiter.standings(user, ['b']).tokens?.remaining, 0, 'of the 100 a day for b')
 })
 
 test('the past is asked for as far back as the longest window reaches', () => {
@@ -356,20 +356,20 @@ test('a reload keeps what is counted, and asks for the past of new limits only',
   // Another amount over the same window needs no past.
   const raised = limitedUser({ requests: [per(20, 'day')] })
   assert.equal(limiter.prepare([raised]), undefined)
-  assert.equal(limiter.standings(raised, 'm').requests?.remaining, 18)
+  assert.equal(limiter.standings(raised, ['m']).requests?.remaining, 18)
 
   const more = limitedUser({ requests: [per(20, 'day')], tokens: [per(100, 'month')] })
   const restoring = limiter.prepare([more])
   restoring?.add(past())
   restoring?.add(past())
-  assert.equal(limiter.standings(more, 'm').requests?.remaining, 18, 'told once, at start')
-  assert.equal(limiter.standings(more, 'm').tokens?.remaining, 0)
+  assert.equal(limiter.standings(more, ['m']).requests?.remaining, 18, 'told once, at start')
+  assert.equal(limiter.standings(more, ['m']).tokens?.remaining, 0)
 
   // Gone and back again: what happened in between was not counted, so all of it must be told.
   assert.equal(limiter.prepare([limitedUser({})]), undefined)
   const again = limiter.prepare([raised])
   again?.add(past())
-  assert.equal(limiter.standings(raised, 'm').requests?.remaining, 19)
+  assert.equal(limiter.standings(raised, ['m']).requests?.remaining, 19)
   assert.equal(limiter.prepare([]), undefined)
-  assert.equal(limiter.standings(raised, 'm').requests?.remaining, 20, 'who is gone is forgotten')
+  assert.equal(limiter.standings(raised, ['m']).requests?.remaining, 20, 'who is gone is forgotten')
 })
