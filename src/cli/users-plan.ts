@@ -82,7 +82,7 @@ export function planAdd(config: Config, request: AddRequest): Plan {
   const models = [...grants].map(([model, failover]): UserModel => ({
     name: model,
     failover,
-    limits: NO_LIMITS,
+    limits: undefined,
   }))
   const limits = limitsOf(parseLimits(request.limits).sets)
   if (models.length === 0) {

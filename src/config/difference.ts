@@ -142,8 +142,14 @@ function compareLimits(before: Limits, after: Limits): string[] {
   const lines = LIMIT_KINDS.flatMap(([name, field]) =>
     compareLimit(name, renderLimits(name, before[field]), renderLimits(name, after[field])),
   )
-  const atOnce = ({ concurrency }: Limits): string => String(concurrency ?? 'none')
-  return [...lines, ...compareLimit('concurrency', atOnce(before), atOnce(after))]
+  return [
+    ...lines,
+    ...compareLimit('concurrency', renderConcurrency(before), renderConcurrency(after)),
+  ]
+}
+
+function renderConcurrency({ concurrency }: Limits): string {
+  return String(concurrency ?? 'none')
 }
 
 function compareLimit(name: string, before: string, after: string): string[] {

@@ -3,7 +3,6 @@
  * the text, and on the config that was loaded from it. The new text is loaded too, and only when both agree
  * is it given out: a strange file may be refused, but nobody is ever granted what was not asked for.
  */
-import { NO_LIMITS } from './no-limits.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { isMap, isSeq } from 'yaml'
 import { ProxyError } from '../errors/proxy-error.ts'
@@ -199,7 +198,7 @@ export function editRoster(roster: Roster, edit: Edit): Roster {
       change(({ models }) => ({
         models: [
           ...models,
-          ...edit.models.map((name) => ({ name, failover: [], limits: NO_LIMITS })),
+          ...edit.models.map((name) => ({ name, failover: [], limits: undefined })),
         ],
       }))
       break
@@ -267,7 +266,7 @@ function editText(text: string, roster: Roster, edit: Edit): string {
     case 'allow': {
       const shape = shapeOf(readSource(text), edit.user)
       const grants = edit.models.map((name) =>
-        grantValue({ name, failover: [], limits: NO_LIMITS }, shape),
+        grantValue({ name, failover: [], limits: undefined }, shape),
       )
       return appendItems(text, ['users', edit.user, 'models'], grants, (items) =>
         listOfValues(items, shape.inlineList),

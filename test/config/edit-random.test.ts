@@ -145,7 +145,7 @@ function grant(wanted: Wish, users: PlainUser[]): Edit | undefined {
     const [first, second] = models
     if (first !== undefined && second !== undefined) first.failover.push(second.name)
     users.push({ name, models, limits: { requests: [], tokens: [], cost: [] }, keys: [] })
-    const grants = models.map((model) => ({ ...structuredClone(model), limits: NO_LIMITS }))
+    const grants = models.map((model) => ({ ...structuredClone(model), limits: undefined }))
     return { kind: 'add-user', user: name, models: grants, limits: NO_LIMITS, keys: [] }
   }
   if (user === undefined) return undefined

@@ -58,7 +58,7 @@ const addKey = (user: string, digest = DIGEST): Edit => ({
 const addUser = (user: string, ...models: string[]): Edit => ({
   kind: 'add-user',
   user,
-  models: models.map((name) => ({ name, failover: [], limits: NO_LIMITS })),
+  models: models.map((name) => ({ name, failover: [], limits: undefined })),
   limits: NO_LIMITS,
   keys: [],
 })
