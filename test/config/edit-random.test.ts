@@ -193,10 +193,12 @@ function grant(wanted: Wish, users: PlainUser[]): Edit | undefined {
   }
 }
 
+function amountsOf(limits: ReadonlyArray<{ amount: number; window: string }>): string[] {
+  return limits.map(({ amount, window }) => `${amount}/${window}`)
+}
+
 async function readPlain(text: string): Promise<{ text: string; users: PlainUser[] }> {
   const { after } = await editConfigText({ ...REQUEST, text, edits: [] })
-  const amountsOf = (limits: ReadonlyArray<{ amount: number; window: string }>): string[] =>
-    limits.map(({ amount, window }) => `${amount}/${window}`)
   const users = [...after.users.values()].map(({ name, models, limits, keys }) => ({
     name,
     models: models.map((entry) => ({ name: entry.name, failover: [...entry.failover] })),
@@ -240,7 +242,6 @@ function mayGo(comment: string, edit: Edit): boolean {
 /** The lines of `text` that are `user`'s own: from its key, comments above included, to the next user. */
 function linesOfOthers(text: string, user: string): string[] {
   const lines = text.split('\n')
-  const isKey = (line: string): boolean => /^ {2}['"]?[\w@.]+['"]?:/.test(line)
   const start = lines.findIndex(
     (line) =>
       line.startsWith(`  ${user}:`) ||
@@ -249,7 +250,7 @@ function linesOfOthers(text: string, user: string): string[] {
   )
   if (start < 0) return lines
   let end = start + 1
-  while (end < lines.length && !isKey(lines[end] ?? '') && !/^\S/.test(lines[end] ?? '')) end += 1
+  while (end < lines.length && !/^(?:\S| {2}['"]?[\w@.]+['"]?:)/.test(lines[end] ?? '')) end += 1
   return [...lines.slice(0, start), ...lines.slice(end)]
 }
 
