@@ -66,7 +66,31 @@ export async function addUser(
       key: minted,
       starterModels: file.opened === undefined ? STARTER_MODELS : undefined,
     })
-  await write(io, file, { name: 'add', makePlan, minted, ...request })
+  try {
+    await write(io, file, { name: 'add', makePlan, minted, dryRun: request.dryRun })
+  } catch (thrown) {
+    // For someone who is not there yet, a key can only be made together with them.
+    const isKeyMissing = thrown instanceof ProxyError && thrown.hint === command('key', user)
+    throw isKeyMissing
+      ? new ProxyError(thrown.code, thrown.message, { cause: thrown, hint: withKey(request) })
+      : thrown
+  }
+}
+
+function withKey({
+  user,
+  models,
+  failover = [],
+  limit = [],
+  provider,
+}: Parameters<typeof addUser>[1]): string {
+  const words = [
+    ...models.flatMap((model) => ['--model', model]),
+    ...failover.flatMap((chain) => ['--failover', chain]),
+    ...limit.flatMap((one) => ['--limit', one]),
+    ...(provider === undefined ? [] : ['--provider', provider]),
+  ]
+  return command('add', user, ...words, '--key')
 }
 
 /** `users allow`. */
@@ -80,7 +104,7 @@ export async function allowModels(
 ): Promise<void> {
   const provider = request.provider
   const makePlan = (config: Config): Plan => planAllow(config, { ...request, provider })
-  await write(io, openFile(io, false), { name: 'allow', makePlan, ...request })
+  await write(io, openFile(io, false), { name: 'allow', makePlan, dryRun: request.dryRun })
 }
 
 /** `users deny`. */
@@ -89,7 +113,7 @@ export async function denyModels(
   request: DryRun & { readonly user: string; readonly models: readonly string[] },
 ): Promise<void> {
   const makePlan = (config: Config): Plan => planDeny(config, request)
-  await write(io, openFile(io, false), { name: 'deny', makePlan, ...request })
+  await write(io, openFile(io, false), { name: 'deny', makePlan, dryRun: request.dryRun })
 }
 
 /** `users failover`. */
@@ -104,7 +128,7 @@ export async function setFailover(
 ): Promise<void> {
   const provider = request.provider
   const makePlan = (config: Config): Plan => planFailover(config, { ...request, provider })
-  await write(io, openFile(io, false), { name: 'failover', makePlan, ...request })
+  await write(io, openFile(io, false), { name: 'failover', makePlan, dryRun: request.dryRun })
 }
 
 /** `users limit`. */
@@ -113,7 +137,7 @@ export async function setLimits(
   request: DryRun & { readonly user: string; readonly limits: readonly string[] },
 ): Promise<void> {
   const makePlan = (config: Config): Plan => planLimit(config, request)
-  await write(io, openFile(io, false), { name: 'limit', makePlan, ...request })
+  await write(io, openFile(io, false), { name: 'limit', makePlan, dryRun: request.dryRun })
 }
 
 /** `users key`: a new key, or with `revoke` one less. */

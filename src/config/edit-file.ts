@@ -101,6 +101,12 @@ export function replaceFile(opened: OpenedFile, text: string, nowMs: number): vo
     if (stampOf(statSync(target, { bigint: true })) !== opened.stamp) {
       throw unwritable(`${shown} was changed while it was edited; nothing was written`, undefined)
     }
+    if (!isOurs(temporary, descriptor)) {
+      throw unwritable(
+        `${shown} is being edited by another command; nothing was written`,
+        undefined,
+      )
+    }
     renameSync(temporary, target)
   })
 }
@@ -144,7 +150,7 @@ function writeBeside(
     write(temporary, descriptor)
   } catch (thrown) {
     // Only what we made ourselves.
-    if (descriptor !== undefined) removeQuietly(temporary)
+    if (descriptor !== undefined && isOurs(temporary, descriptor)) removeQuietly(temporary)
     if (thrown instanceof ProxyError) throw thrown
     throw unwritable(`${shown} cannot be written: ${reasonOf(thrown)}`, thrown)
   } finally {
@@ -166,6 +172,11 @@ function openTemporary(temporary: string, shown: string, nowMs: number): number 
     removeQuietly(temporary)
     return openSync(temporary, flags, PRIVATE_MODE)
   }
+}
+
+/** Somebody who took us for dead may have made the temporary file anew. */
+function isOurs(temporary: string, descriptor: number): boolean {
+  return lstatSync(temporary, { throwIfNoEntry: false })?.ino === fstatSync(descriptor).ino
 }
 
 /** A service that runs as another user or group must still be able to read its config. */
