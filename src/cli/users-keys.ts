@@ -1,7 +1,7 @@
 /** `aiproxy users key`: which keys a person means, and what changes with one. Pure. */
 import { inspectKey } from '../access/keys.ts'
 import type { Config, User } from '../config/config.ts'
-import type { KeyEntry } from '../config/edit.ts'
+import type { KeyEntry } from '../config/edit-roster.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { fingerprintOf, renderKeyName } from './users-key-names.ts'
 import { command } from './users-plan.ts'

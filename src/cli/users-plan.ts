@@ -2,13 +2,12 @@
  * What each writer of `aiproxy users` means to do: words and the present config in, edits and what to say
  * about them out. Pure; users-write.ts carries it out.
  */
-import { NO_LIMITS } from '../config/no-limits.ts'
-import type { Config, Limit, Limits, User, UserModel } from '../config/config.ts'
-import type { Edit, KeyEntry } from '../config/edit.ts'
+import type { Config, Limits, User, UserModel } from '../config/config.ts'
+import type { Edit, KeyEntry } from '../config/edit-roster.ts'
 import { nearest } from '../config/nearest.ts'
-import { parseLimit, parseUserName } from '../config/values.ts'
-import type { LimitKind } from '../config/values.ts'
+import { parseUserName } from '../config/values.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
+import { KINDS, NO_LIMITS, byField, parseLimits, renderKind } from './users-limits.ts'
 import { isPattern, matchingModels, noneMatches, resolveModels } from './users-models.ts'
 import type { NamedModels } from './users-models.ts'
 import { listNames, mayUse, requireUser } from './who.ts'
@@ -79,12 +78,8 @@ export function planAdd(config: Config, request: AddRequest): Plan {
     for (const [one, by] of backup.added) added.set(one, by)
     grants.set(model, backup.names)
   }
-  const models = [...grants].map(([model, failover]): UserModel => ({
-    name: model,
-    failover,
-    limits: undefined,
-  }))
-  const limits = limitsOf(parseLimits(request.limits).sets)
+  const models = [...grants].map(([model, failover]): UserModel => ({ name: model, failover }))
+  const limits = { ...NO_LIMITS, ...byField(parseLimits(request.limits).sets) }
   if (models.length === 0) {
     for (const [model, by] of offered ?? []) added.set(model, by)
   }
@@ -263,7 +258,7 @@ export function planFailover(
   const now =
     found.names.length === 0
       ? `${user.name}: ${model} has no backup`
-      : `${user.name}: ${renderGrant({ ...entry, failover: found.names })}`
+      : `${user.name}: ${renderGrant({ name: model, failover: found.names })}`
   return {
     user: user.name,
     edits: isSame
@@ -384,69 +379,4 @@ function checkChain(model: string, backups: readonly string[]): void {
   if (backups.includes(model)) {
     throw new ProxyError('usage_wrong', `${model} cannot be its own backup`)
   }
-}
-
-// Limits
-
-const KINDS = [
-  ['requests', 'requests'],
-  ['tokens', 'tokens'],
-  ['cost', 'costUsd'],
-] as const satisfies ReadonlyArray<readonly [LimitKind, keyof Limits]>
-
-type LimitField = (typeof KINDS)[number][1]
-
-/** Each word is `kind=amount/window`, `kind=a,b` for several windows, or `kind=off`; alone, `off`. */
-function parseLimits(words: readonly string[]): {
-  readonly sets: ReadonlyMap<LimitKind, readonly Limit[]>
-  readonly isOff: boolean
-} {
-  if (words.length === 1 && words[0] === 'off') return { sets: new Map(), isOff: true }
-  const sets = new Map<LimitKind, readonly Limit[]>()
-  for (const word of words) {
-    const split = word.indexOf('=')
-    const [kindText, amounts] =
-      split < 0 ? [word, ''] : [word.slice(0, split), word.slice(split + 1)]
-    const kind = KINDS.find(([name]) => name === kindText)?.[0]
-    if (kind === undefined || split < 0) {
-      const near = nearest(
-        kindText,
-        KINDS.map(([name]) => name),
-      )
-      throw new ProxyError(
-        'usage_wrong',
-        `'${word}' is not a limit; ${
-          kind === undefined && near !== undefined
-            ? `did you mean ${near}=…?`
-            : 'write requests=60/minute, tokens=200k/day, cost=5USD/day or off'
-        }`,
-      )
-    }
-    const limits = amounts === 'off' ? [] : amounts.split(',').map((text) => parseOne(text, kind))
-    sets.set(kind, amounts === 'off' ? [] : [...(sets.get(kind) ?? []), ...limits])
-  }
-  return { sets, isOff: false }
-}
-
-function parseOne(text: string, kind: LimitKind): Limit {
-  const limit = parseLimit(text.trim(), kind)
-  if ('wrong' in limit) throw new ProxyError('usage_wrong', `${kind}: ${limit.wrong}`)
-  return limit.value
-}
-
-function byField(sets: ReadonlyMap<LimitKind, readonly Limit[]>): Partial<Limits> {
-  return Object.fromEntries(
-    KINDS.flatMap(([kind, field]) => {
-      const limits = sets.get(kind)
-      return limits === undefined ? [] : [[field, limits] as const]
-    }),
-  )
-}
-
-function limitsOf(sets: ReadonlyMap<LimitKind, readonly Limit[]>): Limits {
-  return { ...NO_LIMITS, ...byField(sets) }
-}
-
-function renderKind(limits: Limits, field: LimitField): string {
-  return limits[field].map(({ amount, window }) => `${amount}/${window}`).join()
 }

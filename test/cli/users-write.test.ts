@@ -80,6 +80,10 @@ function createDesk(t: TestContext, text: string | undefined = TEXT, name = 'aip
   }
 }
 
+function digestOf(key = ''): string {
+  return createHash('sha256').update(key).digest('hex')
+}
+
 async function modelsOf(text: string, user: string): Promise<unknown> {
   const config = await loadConfigText(text, '/w/c.yaml', { env: {}, cwd: '/w', home: '/h' })
   return config.users.get(user)?.models
@@ -121,9 +125,19 @@ test('what is so already is said to be so, and not written', async (t) => {
 test('add makes a user with models, backups and limits, patterns spread over the known models', async (t) => {
   const desk = createDesk(t)
   const { code, stdout, stderr } = await desk.run([
-    ...['users', 'add', 'user-c', '--model', 'gpt-*', '-m', CLAUDE],
-    ...['--failover', `gpt-5=${CLAUDE},gpt-5-mini`, '--limit', 'tokens=200k/day'],
-    ...['--limit', 'cost=5USD/day'],
+    'users',
+    'add',
+    'user-c',
+    '--model',
+    'gpt-*',
+    '-m',
+    CLAUDE,
+    '--failover',
+    `gpt-5=${CLAUDE},gpt-5-mini`,
+    '--limit',
+    'tokens=200k/day',
+    '--limit',
+    'cost=5USD/day',
   ])
   assert.equal(code, 0, stderr)
   assert.equal(
@@ -147,7 +161,13 @@ test('add makes a user with models, backups and limits, patterns spread over the
 test('on a machine without a file, add makes one that loads, for its owner alone, and says so', async (t) => {
   const desk = createDesk(t, '')
   const { code, stdout, stderr } = await desk.run([
-    ...['users', 'add', 'me', '--model', 'gpt-*', '--failover', `gpt-5=${CLAUDE}`],
+    'users',
+    'add',
+    'me',
+    '--model',
+    'gpt-*',
+    '--failover',
+    `gpt-5=${CLAUDE}`,
   ])
   assert.equal(code, 0, stderr)
   assert.equal(stdout, `added me: gpt-5 → ${CLAUDE}  ./aiproxy.yaml (new)\n`)
@@ -277,7 +297,6 @@ test('of several keys --revoke takes the one that is named, by its end or its di
     // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
     keys.push((await desk.run(['users', 'key', 'user-b'])).stdout.trim())
   }
-  const digestOf = (key = ''): string => createHash('sha256').update(key).digest('hex')
   const which = await desk.run(['users', 'key', 'user-b', '--revoke'])
   assert.equal(which.code, 2)
   assert.match(
@@ -430,7 +449,7 @@ test('misuse is exit 2 with the nearest name and leaves the file alone', async (
     [['add', 'x', '-m', 'zzz-*'], /no model matches 'zzz-\*'\n {2}models: gpt-5, /],
     [['add', 'x', '--failover', 'gpt-5'], /--failover 'gpt-5' is not <model>=<m1,m2>/],
     [['add', 'x', '--failover', 'gpt-5=gpt-5'], /gpt-5 cannot be its own backup/],
-    [['add', 'x', '--limit', 'tokns=1\/day'], /did you mean tokens=/],
+    [['add', 'x', '--limit', 'tokns=1/day'], /did you mean tokens=/],
     [['allow', 'user-bb', 'gpt-5'], /no user 'user-bb'; did you mean user-b\?/],
     [['allow', 'constructor', 'gpt-5'], /no user 'constructor'/],
     [['deny', 'user-b', 'gtp-5'], /did you mean gpt-5\?[\s\S]*→ aiproxy users deny user-b gpt-5\n/],
