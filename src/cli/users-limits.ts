@@ -12,7 +12,7 @@ export const KINDS = [
   ['cost', 'costUsd'],
 ] as const satisfies ReadonlyArray<readonly [LimitKind, keyof Limits]>
 
-export const NO_LIMITS: Limits = { requests: [], tokens: [], costUsd: [] }
+type LimitField = (typeof KINDS)[number][1]
 
 /** Each word is `kind=amount/window`, `kind=a,b` for several windows, or `kind=off`; alone, `off`. */
 export function parseLimits(words: readonly string[]): {
@@ -63,6 +63,6 @@ export function byField(sets: ReadonlyMap<LimitKind, readonly Limit[]>): Partial
 }
 
 /** One kind's limits, to be compared. */
-export function renderKind(limits: Limits, field: keyof Limits): string {
+export function renderKind(limits: Limits, field: LimitField): string {
   return limits[field].map(({ amount, window }) => `${amount}/${window}`).join()
 }

@@ -7,7 +7,8 @@ import type { Edit, KeyEntry } from '../config/edit-roster.ts'
 import { nearest } from '../config/nearest.ts'
 import { parseUserName } from '../config/values.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
-import { KINDS, NO_LIMITS, byField, parseLimits, renderKind } from './users-limits.ts'
+import { NO_LIMITS } from '../config/no-limits.ts'
+import { KINDS, byField, parseLimits, renderKind } from './users-limits.ts'
 import { isPattern, matchingModels, noneMatches, resolveModels } from './users-models.ts'
 import type { NamedModels } from './users-models.ts'
 import { listNames, mayUse, requireUser } from './who.ts'
@@ -78,7 +79,11 @@ export function planAdd(config: Config, request: AddRequest): Plan {
     for (const [one, by] of backup.added) added.set(one, by)
     grants.set(model, backup.names)
   }
-  const models = [...grants].map(([model, failover]): UserModel => ({ name: model, failover }))
+  const models = [...grants].map(([model, failover]): UserModel => ({
+    name: model,
+    failover,
+    limits: undefined,
+  }))
   const limits = { ...NO_LIMITS, ...byField(parseLimits(request.limits).sets) }
   if (models.length === 0) {
     for (const [model, by] of offered ?? []) added.set(model, by)
@@ -258,7 +263,7 @@ export function planFailover(
   const now =
     found.names.length === 0
       ? `${user.name}: ${model} has no backup`
-      : `${user.name}: ${renderGrant({ name: model, failover: found.names })}`
+      : `${user.name}: ${renderGrant({ ...entry, failover: found.names })}`
   return {
     user: user.name,
     edits: isSame

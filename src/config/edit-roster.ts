@@ -88,7 +88,10 @@ export function editRoster(roster: Roster, edit: Edit): Roster {
       break
     case 'allow':
       change(({ models }) => ({
-        models: [...models, ...edit.models.map((name) => ({ name, failover: [] }))],
+        models: [
+          ...models,
+          ...edit.models.map((name) => ({ name, failover: [], limits: undefined })),
+        ],
       }))
       break
     case 'deny':

@@ -39,7 +39,9 @@ export function editText(text: string, roster: Roster, edit: Edit): string {
       return removeEntry(text, ['users', edit.user])
     case 'allow': {
       const shape = shapeOf(readSource(text), edit.user)
-      const grants = edit.models.map((name) => grantValue({ name, failover: [] }, shape))
+      const grants = edit.models.map((name) =>
+        grantValue({ name, failover: [], limits: undefined }, shape),
+      )
       return appendItems(text, ['users', edit.user, 'models'], grants, (items) =>
         listOfValues(items, shape.inlineList),
       )

@@ -4,6 +4,7 @@ import test from 'node:test'
 import * as fc from 'fast-check'
 import { editConfigText } from '../../src/config/edit.ts'
 import type { Edit } from '../../src/config/edit-roster.ts'
+import { NO_LIMITS } from '../../src/config/no-limits.ts'
 
 const HEX = '0123456789abcdef'
 const DIGESTS = Array.from({ length: 6 }, (_, index) => HEX.charAt(index + 10).repeat(64))
@@ -144,8 +145,8 @@ function grant(wanted: Wish, users: PlainUser[]): Edit | undefined {
     const [first, second] = models
     if (first !== undefined && second !== undefined) first.failover.push(second.name)
     users.push({ name, models, limits: { requests: [], tokens: [], cost: [] }, keys: [] })
-    const limits = { requests: [], tokens: [], costUsd: [] }
-    return { kind: 'add-user', user: name, models: structuredClone(models), limits, keys: [] }
+    const grants = models.map((model) => ({ ...structuredClone(model), limits: undefined }))
+    return { kind: 'add-user', user: name, models: grants, limits: NO_LIMITS, keys: [] }
   }
   if (user === undefined) return undefined
   switch (wanted.do) {

@@ -4,11 +4,11 @@ import test from 'node:test'
 import { editConfigText } from '../../src/config/edit.ts'
 import type { Edit } from '../../src/config/edit-roster.ts'
 import type { EditResult } from '../../src/config/edit.ts'
+import { NO_LIMITS } from '../../src/config/no-limits.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 
 const ROOT = new URL('../../../', import.meta.url)
 const CLAUDE = 'claude-sonnet-4-20250514'
-const NO_LIMITS = { requests: [], tokens: [], costUsd: [] }
 const DIGEST = 'ab'.repeat(32)
 const MODELS = `models:
   a: { provider: openai }
@@ -59,7 +59,7 @@ const addKey = (user: string, digest = DIGEST): Edit => ({
 const addUser = (user: string, ...models: string[]): Edit => ({
   kind: 'add-user',
   user,
-  models: models.map((name) => ({ name, failover: [] })),
+  models: models.map((name) => ({ name, failover: [], limits: undefined })),
   limits: NO_LIMITS,
   keys: [],
 })
