@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Config } from '../../src/config/config.ts'
+import { loadConfigText } from '../../src/config/load.ts'
 import type { Sighting } from '../../src/config/watch.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import {
@@ -87,6 +88,11 @@ function readEvents(text: string): Array<Record<string, unknown>> {
 function withUser(config: Config = createConfig()): Config {
   const user = createUser('user-new', [{ name: 'gpt-5', failover: [] }])
   return { ...config, users: new Map([...config.users, ['user-new', user]]) }
+}
+
+function from(text: string): Load {
+  return ({ env, cwd, home, overrides }) =>
+    loadConfigText(text, '/work/aiproxy.yaml', { env, cwd, home, overrides })
 }
 
 function broken(message = 'aiproxy.yaml:3:1: is wrong'): Load {
@@ -279,6 +285,21 @@ test('another address needs a restart: all else is checked against the one in us
     mock: undefined,
   })
   assert.equal(run.inForce[0]?.listen.port, 4242)
+  await run.stop()
+})
+
+test('a name-only user is not let in on an open address because the file says another one', async () => {
+  const models = 'models: { main: { provider: mock } }'
+  const keyed = `users: { ann: { models: [main], key: "sha256:${'a'.repeat(64)}" } }`
+  const open = from(`listen: 0.0.0.0:4242\n${models}\n${keyed}\n`)
+  const config = await open({ flag: undefined, env: {}, cwd: '/work', home: '/home/ann' })
+  const run = await serve([], { config })
+  run.holds(from(`listen: 127.0.0.1:4242\n${models}\nusers: { ann: { models: [main] } }\n`))
+  await run.sees(NEWS)
+  // The parser was loaded for the first time.
+  while (run.events().length === 0) await turn() // oxlint-disable-line no-await-in-loop -- until it is said
+  assert.match(String(run.events()[0]?.['error']), /open to other machines, but ann has no key/)
+  assert.deepEqual(run.inForce, [])
   await run.stop()
 })
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
-import { findConfig, showPath } from '../../src/config/find.ts'
+import { findCandidates, findConfig, showPath } from '../../src/config/find.ts'
 
 /** A fresh directory with `home/` and `work/` in it. */
 function createPlace(t: TestContext): { home: string; cwd: string; root: string } {
@@ -112,3 +112,16 @@ function messageOf(run: () => unknown): string {
   }
   throw new Error('nothing was thrown')
 }
+
+test('a file may still appear in the unnamed places, in their order; a named one stands alone', () => {
+  const place = { cwd: '/work', home: '/home/ann' }
+  assert.deepEqual(findCandidates({ ...place, env: { AIPROXY_CONFIG: '' } }), [
+    '/work/aiproxy.yaml',
+    '/work/aiproxy.yml',
+    '/work/aiproxy.json',
+    '/work/rbac.json',
+    '/home/ann/.config/aiproxy/config.yaml',
+  ])
+  assert.deepEqual(findCandidates({ ...place, env: {}, flag: 'none' }), [])
+  assert.deepEqual(findCandidates({ ...place, env: { AIPROXY_CONFIG: 'none' } }), [])
+})

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { createHealth } from '../../src/routing/health.ts'
+import { createHealth, renameTargets } from '../../src/routing/health.ts'
 
 const T = 'openai gpt-5'
 
@@ -69,4 +69,19 @@ test('one target’s rest is not another’s', () => {
   const health = createHealth()
   health.failed(T, 'rate', 3_000, 0)
   assert.equal(health.resting('openai gpt-5-mini', 0), undefined)
+})
+
+test('under another name a target begins afresh, while the old name keeps its memory', () => {
+  const health = createHealth()
+  const old = renameTargets(health, (target) => `${target} 1`)
+  const next = renameTargets(health, (target) => `${target} 2`)
+  old.failed(T, 'rate', 3_000, 0)
+  assert.deepEqual(old.resting(T, 0), { ms: 3_000, why: 'rate' })
+  assert.equal(next.resting(T, 0), undefined)
+  const same = renameTargets(health, (target) => `${target} 1`)
+  same.succeeded(T)
+  assert.equal(old.resting(T, 0), undefined)
+  old.failed(T, 'rate', 3_000, 0)
+  health.forget(`${T} 1`)
+  assert.equal(old.resting(T, 0), undefined)
 })

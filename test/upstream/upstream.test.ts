@@ -282,3 +282,27 @@ test('a second response nobody asked for is not given to the next request', asyn
   assert.equal((await ask(upstream, peer.url, {}, provider)).body, '{"turn":0}')
   assert.equal((await ask(upstream, peer.url, {}, provider)).body, '{"turn":1}')
 })
+
+test('a provider let go ends its reply, then its connection; one retained keeps it', async (t) => {
+  const peer = await listen(t, (socket, turn) => {
+    // The first waits until it is let go.
+    if (turn > 0) socket.write(OK)
+  })
+  const upstream = open(t)
+  const [gone, kept] = [providerAt(peer.url), providerAt(peer.url)]
+  const late = ask(upstream, peer.url, {}, gone)
+  while (peer.received[0]?.includes('{"model"') !== true) {
+    await new Promise((resolve) => setImmediate(resolve)) // oxlint-disable-line no-await-in-loop -- until it arrived
+  }
+  assert.equal((await ask(upstream, peer.url, {}, kept)).body, '{}')
+  upstream.retain(new Set([kept]))
+  const closed = new Promise((resolve) => peer.sockets[0]?.on('close', resolve))
+  peer.sockets[0]?.write(OK)
+  assert.deepEqual([(await late).body, codeOf(await late)], ['{}', 'complete'])
+  await closed
+  await ask(upstream, peer.url, {}, kept)
+  assert.equal(peer.sockets.length, 2)
+  // Asked for again it is connected to again.
+  assert.equal((await ask(upstream, peer.url, {}, gone)).body, '{}')
+  assert.equal(peer.sockets.length, 3)
+})
