@@ -79,8 +79,8 @@ function readChat(body: JsonMap): Arrived {
         turns.push(...lines.map((line) => `user: ${line}`))
         break
       case 'assistant': {
-        const thought = message['reasoning_content']
-        if (thought !== undefined) turns.push(`assistant: <thinking ${String(thought)}>`)
+        const thought = text(message['reasoning_content'])
+        if (thought !== undefined) turns.push(`assistant: <thinking ${thought}>`)
         turns.push(...lines.map((line) => `assistant: ${line}`))
         for (const call of list(message['tool_calls'] ?? [])) {
           const id = digText(call, 'id')
@@ -108,7 +108,8 @@ function readChat(body: JsonMap): Arrived {
       description: dig(tool, 'function', 'description'),
       schema: dig(tool, 'function', 'parameters'),
     })),
-    choice: typeof choice === 'object' ? `tool ${digText(choice, 'function', 'name')}` : text(choice),
+    choice:
+      typeof choice === 'object' ? `tool ${digText(choice, 'function', 'name')}` : text(choice),
     parallel: flag(body['parallel_tool_calls']),
     maxTokens: body['max_completion_tokens'] ?? body['max_tokens'],
     temperature: body['temperature'],
@@ -236,7 +237,9 @@ function readResponses(body: JsonMap): Arrived {
       }
       case 'function_call_output': {
         const label = `result ${digText(item, 'call_id')}`
-        turns.push(...readContent(item['output'], readResponsesPart).map((line) => `${label}: ${line}`))
+        turns.push(
+          ...readContent(item['output'], readResponsesPart).map((line) => `${label}: ${line}`),
+        )
         break
       }
       default:

@@ -108,6 +108,9 @@ export const CASES: readonly Case[] = [
     ask: { ...hello, temperature: 0 },
     says: { text: 'Hi.' },
     arrives: () => ({ temperature: 0 }),
+    // The SDK asks for the version of the API that has no sampling left.
+    refused: ({ caller, target }) =>
+      caller === 'messages' && target === 'messages' ? /`temperature` is deprecated/ : undefined,
   },
   {
     name: 'a temperature that the newest models refuse',
@@ -116,6 +119,7 @@ export const CASES: readonly Case[] = [
     says: { text: 'Hi.' },
     arrives: (cell) => ({ temperature: relayed(cell) ? 0.5 : undefined }),
     notes: (cell) => (relayed(cell) ? [] : ['temperature;dropped']),
+    refused: (cell) => (relayed(cell) ? /temperature/ : undefined),
   },
   {
     name: 'stop sequences',
@@ -138,6 +142,8 @@ export const CASES: readonly Case[] = [
         : cell.target === 'messages' && !relayed(cell)
           ? ['stop;adapted']
           : [],
+    refused: (cell) =>
+      cell.target === 'messages' && relayed(cell) ? /must contain non-whitespace/ : undefined,
     // OpenAI does not tell that a sequence was met, nor which.
     hears: (cell) =>
       cell.caller === 'messages' && cell.target !== 'messages' ? { finish: 'end_turn' } : {},
@@ -214,12 +220,17 @@ export const CASES: readonly Case[] = [
       cell.target === 'messages' && !relayed(cell)
         ? { choice: 'auto', tools: ARRIVED_TOOLS.slice(0, 1) }
         : { choice: 'tool get_weather', tools: ARRIVED_TOOLS },
-    notes: (cell) =>
-      cell.target === 'messages' && !relayed(cell) ? ['tool_choice;adapted'] : [],
+    notes: (cell) => (cell.target === 'messages' && !relayed(cell) ? ['tool_choice;adapted'] : []),
+    refused: (cell) =>
+      cell.target === 'messages' && relayed(cell) ? /not supported for this model/ : undefined,
   },
   {
     name: 'tools that must not be called',
-    ask: { ...called, turns: [...called.turns, { results: [{ id: 'call_A1', text: '18 °C' }] }], choice: 'none' },
+    ask: {
+      ...called,
+      turns: [...called.turns, { results: [{ id: 'call_A1', text: '18 °C' }] }],
+      choice: 'none',
+    },
     says: { text: 'It is 18 °C.' },
     arrives: () => ({ tools: ARRIVED_TOOLS, choice: 'none' }),
   },
@@ -261,7 +272,10 @@ export const CASES: readonly Case[] = [
     name: 'a tool result that is an error',
     ask: {
       ...called,
-      turns: [...called.turns, { results: [{ id: 'call_A1', text: 'no such city', isError: true }] }],
+      turns: [
+        ...called.turns,
+        { results: [{ id: 'call_A1', text: 'no such city', isError: true }] },
+      ],
     },
     says: { text: 'There is no such city.' },
     none: (caller) =>

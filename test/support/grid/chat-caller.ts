@@ -159,4 +159,3 @@ function hear(completion: OpenAI.ChatCompletion, thinking: string, headers: Head
     headers,
   }
 }
-

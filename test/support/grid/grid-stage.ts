@@ -56,7 +56,9 @@ export async function startGrid(
       return `  p-${api}: { ${speech}, base_url: "${base}", api_key: "\${TEST_KEY}" }`
     }),
     'models:',
-    ...models.map(({ name, api, upstream }) => `  ${name}: { provider: p-${api}, model: ${upstream} }`),
+    ...models.map(
+      ({ name, api, upstream }) => `  ${name}: { provider: p-${api}, model: ${upstream} }`,
+    ),
     'users:',
     `  dev: { models: [${models.map(({ name }) => name).join(', ')}] }`,
     '',

@@ -92,7 +92,7 @@ export function sayFrames(api: ApiName, said: Said, model: string): string[] {
 
 /** The text in up to three pieces; no character is cut in two. */
 export function pieces(text: string): string[] {
-  const characters = [...text]
+  const characters = Array.from(text)
   const third = Math.max(1, Math.ceil(characters.length / 3))
   return [0, 1, 2]
     .map((at) => characters.slice(at * third, (at + 1) * third).join(''))
@@ -309,9 +309,11 @@ function outputItems(said: Said): OutputItem[] {
   // The last item of a response that ran out of tokens is as unfinished as the response.
   const status = endOf(said) === 'length' ? 'incomplete' : 'completed'
   if (said.thinking !== undefined) items.push(reasoningItem(said.thinking))
-  if (said.text !== undefined) items.push(textItem(said.text, said.calls === undefined ? status : 'completed'))
+  if (said.text !== undefined)
+    items.push(textItem(said.text, said.calls === undefined ? status : 'completed'))
   if (said.refusal !== undefined) items.push(refusalItem(said.refusal))
-  for (const [index, call] of (said.calls ?? []).entries()) items.push(callItem(call, index, status))
+  for (const [index, call] of (said.calls ?? []).entries())
+    items.push(callItem(call, index, status))
   return items
 }
 

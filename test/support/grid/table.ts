@@ -26,6 +26,8 @@ export interface Case {
   readonly arrives?: (cell: Cell) => Partial<Arrived>
   /** What the caller must hear where it differs from what was said. */
   readonly hears?: (cell: Cell) => Partial<Hearing>
+  /** Words with which a true provider turns this down: the caller's own mistake, relayed. */
+  readonly refused?: (cell: Cell) => RegExp | undefined
   /** The whole of `x-aiproxy-notes`; default nothing. */
   readonly notes?: (cell: Cell) => readonly string[]
 }
@@ -75,7 +77,12 @@ const FINISH: Readonly<Record<ApiName, Readonly<Record<End, string>>>> = {
 }
 
 /** Asserts that the caller heard what was said, in its own words. */
-export function assertHeard(heard: Heard, said: Said, cell: Cell, differs: Partial<Hearing> = {}): void {
+export function assertHeard(
+  heard: Heard,
+  said: Said,
+  cell: Cell,
+  differs: Partial<Hearing> = {},
+): void {
   const { text, thinking, refusal, calls, finish, parsed } = heard
   const expected: Hearing = {
     text: said.text ?? '',
