@@ -10,7 +10,7 @@ import type { RunningAttempt } from './attempt.ts'
 import { createAnswerPipe } from './dialects/answer-pipe.ts'
 import { NO_HINTS } from './dialects/dialect.ts'
 import type { Api } from './dialects/dialect.ts'
-import { mapReplyHeaders } from './dialects/headers.ts'
+import { mapErrorHeaders, mapReplyHeaders } from './dialects/headers.ts'
 import type { ChatRequest, JsonObject } from './dialects/neutral.ts'
 import { createNotes, renderNotes } from './dialects/notes.ts'
 import { answerLocally } from './dialects/local-answers.ts'
@@ -363,7 +363,8 @@ function explain(
   const explained = aboutOurKey(error, provider.name)
   if (headers !== undefined) {
     const dialect = targetDialect(provider, model.upstreamName, inbound)
-    explained.headers = mapReplyHeaders(headers, dialect.name, inbound.caller.name, Date.now())
+    const caller = inbound.caller.name
+    explained.headers = mapErrorHeaders(headers, dialect.name, caller, Date.now(), explained)
   }
   return explained
 }
