@@ -1,7 +1,7 @@
 /** A Chat Completions caller: `openai`, `chat.completions`. */
 import OpenAI from 'openai'
 import { makeParseableResponseFormat } from 'openai/lib/parser'
-import { dig, digText, list, parseJson } from '../json.ts'
+import { dig, digText, list, map, parseJson } from '../json.ts'
 import { MAX_TOKENS, watchFetch } from './callers.ts'
 import type { Ask, Caller, Heard, ToolOutcome, Turn, UserPart } from './callers.ts'
 
@@ -154,8 +154,19 @@ function hear(completion: OpenAI.ChatCompletion, thinking: string, headers: Head
     model: completion.model,
     parsed: dig(message, 'parsed'),
     requestId: dig(completion, '_request_id'),
-    replay: message,
+    replay: withoutParsed(message),
     raw: completion,
     headers,
   }
+}
+
+/** The message without what the SDK's parser put into it, which the API would not know. */
+function withoutParsed(message: unknown): unknown {
+  const { parsed: _parsed, ...rest } = map(message)
+  if (!Array.isArray(rest['tool_calls'])) return rest
+  const calls = rest['tool_calls'].map((call) => {
+    const { parsed_arguments: _arguments, ...called } = map(dig(call, 'function'))
+    return { ...map(call), function: called }
+  })
+  return { ...rest, tool_calls: calls }
 }

@@ -320,6 +320,8 @@ function outputItems(said: Said): OutputItem[] {
 function reasoningItem(text: string): OutputItem {
   const part = { type: 'summary_text', text }
   const begun = { id: SEALED_ID, type: 'reasoning', summary: [] }
+  // Sealed, and not shown.
+  if (text === '') return { begun, item: { ...begun, encrypted_content: SEAL }, events: [] }
   return {
     begun,
     item: { ...begun, summary: [part], encrypted_content: SEAL },
