@@ -289,8 +289,9 @@ function tryTarget(
   }
   rooms.health.probing(healthKey(target), performance.now())
 
-  const dialect = targetDialect(provider, model.upstreamName, inbound)
-  const traits = { model: model.upstreamName, maxTokens: model.maxTokens, strict: model.strict }
+  const dialect = targetDialect(provider, model.upstreamName, inbound, model.rules)
+  const { upstreamName, maxTokens, strict, rules } = model
+  const traits = { model: upstreamName, maxTokens, strict, rules }
   const notes = createNotes(model.strict)
   const reading = { nowSeconds: Math.floor(Date.now() / 1000), requestId: trail.id }
   let prepared: PreparedCall
@@ -362,7 +363,7 @@ function explain(
 ): ProxyError {
   const explained = aboutOurKey(error, provider.name)
   if (headers !== undefined) {
-    const dialect = targetDialect(provider, model.upstreamName, inbound)
+    const dialect = targetDialect(provider, model.upstreamName, inbound, model.rules)
     const caller = inbound.caller.name
     explained.headers = mapErrorHeaders(headers, dialect.name, caller, Date.now(), explained)
   }

@@ -67,7 +67,38 @@ export interface Model {
   readonly maxTokens: number | undefined
   readonly strict: boolean
   readonly price: Price | undefined
+  /** The provider's `rules`, and over them the model's own. */
+  readonly rules: ModelRules
 }
+
+/**
+ * What is said over the tables of what models take (dialects/model-rules.ts). What is absent is not
+ * undecided: the tables decide it.
+ */
+export interface ModelRules {
+  /** The name of the model whose rules hold. */
+  readonly like?: string
+  readonly sampling?: boolean
+  readonly topK?: boolean
+  readonly stop?: boolean
+  readonly forcedTools?: boolean
+  readonly parallelTools?: boolean
+  readonly toolsWithReasoning?: boolean
+  readonly prefill?: boolean
+  readonly midSystem?: boolean
+  readonly structuredOutputs?: boolean
+  readonly thinking?: 'none' | 'budget' | 'adaptive' | 'given'
+  readonly efforts?: readonly Effort[]
+  /** Output tokens. */
+  readonly maxOutput?: number
+  readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens'
+  readonly replayReasoning?: boolean
+  readonly toolCallIds?: 'any' | 'mistral'
+  /** Values of `anthropic-beta`; a `*` at the end stands for any rest. */
+  readonly dropBetas?: readonly string[]
+}
+
+export type Effort = 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max'
 
 /** US dollars per million tokens. */
 export interface Price {

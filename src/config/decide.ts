@@ -12,6 +12,7 @@ import type {
   FaultClass,
   Limits,
   Model,
+  ModelRules,
   Provider,
   User,
   UserModel,
@@ -22,6 +23,7 @@ import type {
   LimitsFile,
   ModelFile,
   ProviderFile,
+  RulesFile,
   UserFile,
   WrittenUrl,
 } from './file.ts'
@@ -211,21 +213,56 @@ function warningsAboutUrl(path: string, baseUrl: string, dialect: Provider['dial
 // Models and users
 
 function decideModels(file: ConfigFile, problems: Problems): ReadonlyMap<string, Model> {
-  const providers = new Set((file.providers ?? []).map(({ name }) => name))
+  const providers = new Map((file.providers ?? []).map(({ name, value }) => [name, value]))
   const models = new Map<string, Model>()
   for (const entry of file.models ?? []) {
     const provider = entry.value?.provider
     if (provider !== undefined && !providers.has(provider.value)) {
-      const suggestion = problems.suggest(provider.value, providers, 'providers')
+      const suggestion = problems.suggest(provider.value, providers.keys(), 'providers')
       const what = `no provider is named ${show(provider.value)}${suggestion}`
       problems.add(provider.at, `${provider.path}: ${what}`)
     }
-    models.set(entry.name, decideModel(entry.name, entry.value))
+    const rules = decideRules(providers.get(provider?.value ?? '')?.rules, entry.value?.rules)
+    models.set(entry.name, decideModel(entry.name, entry.value, rules))
   }
   return models
 }
 
-function decideModel(name: string, file: ModelFile | undefined): Model {
+/** The model's own rules over those of its provider. */
+function decideRules(general: RulesFile | undefined, own: RulesFile | undefined): ModelRules {
+  const pick = <K extends keyof RulesFile>(key: K): RulesFile[K] | undefined =>
+    own?.[key] ?? general?.[key]
+  return {
+    ...ruled('like', pick('like')?.value),
+    ...ruled('sampling', pick('sampling')),
+    ...ruled('topK', pick('top_k')),
+    ...ruled('stop', pick('stop')),
+    ...ruled('forcedTools', pick('forced_tools')),
+    ...ruled('parallelTools', pick('parallel_tools')),
+    ...ruled('toolsWithReasoning', pick('tools_with_reasoning')),
+    ...ruled('prefill', pick('prefill')),
+    ...ruled('midSystem', pick('mid_system')),
+    ...ruled('structuredOutputs', pick('structured_outputs')),
+    ...ruled('thinking', pick('thinking')),
+    ...ruled('efforts', pick('efforts')),
+    ...ruled('maxOutput', pick('max_output')),
+    ...ruled('maxTokensField', pick('max_tokens_field')),
+    ...ruled('replayReasoning', pick('replay_reasoning')),
+    ...ruled('toolCallIds', pick('tool_call_ids')),
+    ...ruled('dropBetas', pick('drop_betas')),
+  }
+}
+
+/** One rule, or none where nothing was written. */
+function ruled<K extends keyof ModelRules>(
+  key: K,
+  value: ModelRules[K] | undefined,
+): Pick<ModelRules, K> | undefined {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a computed key widens to a string
+  return value === undefined ? undefined : ({ [key]: value } as Pick<ModelRules, K>)
+}
+
+function decideModel(name: string, file: ModelFile | undefined, rules: ModelRules): Model {
   const price = file?.price
   const isPriced = price?.input !== undefined && price.output !== undefined
   return {
@@ -242,6 +279,7 @@ function decideModel(name: string, file: ModelFile | undefined): Model {
           cacheWrite: price.cache_write,
         }
       : undefined,
+    rules,
   }
 }
 

@@ -21,6 +21,7 @@ import type { JsonSchema, Located, ReadBy, Shape } from './shapes.ts'
 import {
   parseAllowedHost,
   parseBaseUrl,
+  parseBeta,
   parseDuration,
   parseKeyDigest,
   parseLimit,
@@ -158,6 +159,53 @@ const LIMITS_ABOUT =
 
 // Maps
 
+const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
+
+/** What a model takes, where our tables do not know it or are wrong. */
+const rules = object({
+  like: {
+    shape: modelName,
+    about: 'The model whose rules hold, for a deployment with another name.',
+  },
+  sampling: { shape: flag, about: 'temperature and top_p.' },
+  top_k: { shape: flag, about: 'top_k, in Chat Completions.' },
+  stop: { shape: flag, about: 'stop, in Chat Completions.' },
+  forced_tools: { shape: flag, about: 'A tool_choice that demands a call.' },
+  parallel_tools: { shape: flag, about: 'parallel_tool_calls.' },
+  tools_with_reasoning: {
+    shape: flag,
+    about: 'Function tools beside reasoning in Chat Completions; false takes Responses for them.',
+  },
+  prefill: { shape: flag, about: 'Messages: goes on with a last message of the assistant.' },
+  mid_system: { shape: flag, about: 'Messages: system messages inside the conversation.' },
+  structured_outputs: { shape: flag, about: 'Messages: output_config.format and strict tools.' },
+  thinking: {
+    shape: oneOf(['none', 'budget', 'adaptive', 'given']),
+    about: 'Messages: how thinking is asked for; given passes what came.',
+  },
+  efforts: { shape: listOf(oneOf(EFFORTS), 'a list of efforts'), about: 'Reasoning efforts.' },
+  max_output: {
+    shape: numberBetween(1, 100_000_000, 'integer'),
+    about: 'Most output tokens; a request that asks for more is cut to it.',
+  },
+  max_tokens_field: {
+    shape: oneOf(['max_tokens', 'max_completion_tokens']),
+    about: 'What Chat Completions calls the limit.',
+  },
+  replay_reasoning: {
+    shape: flag,
+    about: 'Chat Completions: its own reasoning is sent back to it (DeepSeek, Kimi, vLLM).',
+  },
+  tool_call_ids: {
+    shape: oneOf(['any', 'mistral']),
+    about: 'Chat Completions: mistral wants ids of nine letters and digits.',
+  },
+  drop_betas: {
+    shape: oneOrMany(text('a beta such as context-1m-2025-08-07 or context-1m-*', parseBeta)),
+    about: 'Messages: values of anthropic-beta that it refuses.',
+  },
+})
+
 const timeouts = object({
   connect: { shape: duration, about: 'TCP and TLS. Default 5s.' },
   first_byte: { shape: duration, about: 'Until a stream begins. Default 60s.' },
@@ -184,6 +232,7 @@ const providerFields = object({
   },
   mock: { shape: flag, about: 'Answered by the embedded mock. Default false.' },
   timeouts: { shape: timeouts, about: 'How long to wait.' },
+  rules: { shape: rules, about: 'What all its models take; a model’s own rules go first.' },
 })
 
 /** Checked here and not by `required`, because the built-in providers are filled in before. */
@@ -229,6 +278,7 @@ const model = object({
       'Refuse what cannot cross to another dialect, instead of dropping and announcing it. Default false.',
   },
   price: { shape: price, about: 'US dollars per million tokens.' },
+  rules: { shape: rules, about: 'What it takes, over what is known of it by its name.' },
   location: { shape: ignored, about: 'Accepted for rbac.json; not needed.' },
 })
 
@@ -337,6 +387,7 @@ export const FILE = object({
 export type ConfigFile = ReadBy<typeof FILE>
 export type ProviderFile = ReadBy<typeof provider>
 export type ModelFile = ReadBy<typeof model>
+export type RulesFile = ReadBy<typeof rules>
 export type UserFile = ReadBy<typeof user>
 export type LimitsFile = ReadBy<typeof limits>
 

@@ -249,6 +249,12 @@ export function parseModelName(text: string): Parsed<string> {
     : { value: text }
 }
 
+/** A value of `anthropic-beta`, or the beginning of some and a `*`. */
+export function parseBeta(text: string): Parsed<string> {
+  if (/^[A-Za-z0-9._-]{1,100}\*?$/.test(text)) return { value: text }
+  return { wrong: `${show(text)} is not a beta; write one name, or its beginning and *` }
+}
+
 /** A path to write to, or `-`. */
 export function parseLogPath(text: string): Parsed<string> {
   if (text.trim() === '') return { wrong: 'is empty; write a path, or "-" for stdout' }

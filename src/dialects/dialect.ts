@@ -6,6 +6,7 @@ import type { UpstreamError } from '../errors/proxy-error.ts'
 import type { ProxyError } from '../errors/proxy-error.ts'
 import type { TopLevelEdit } from '../wire/json-edit.ts'
 import type { SseEvent } from '../wire/sse.ts'
+import type { RuleOverrides } from './model-rules.ts'
 import type { ChatEvent, ChatReply, ChatRequest, JsonObject, TokenUsage } from './neutral.ts'
 
 /** The API a caller speaks to us, as the usage log names it. */
@@ -15,7 +16,10 @@ export type DialectName = 'openai-chat' | 'anthropic' | 'openai-responses'
 
 /** Says what could not cross as it was. Ends up in `x-aiproxy-notes`, each pair once, in order. */
 export interface Notes {
+  /** Something that the caller asked for is lost or changed; refused on a strict model. */
   add(field: string, what: 'dropped' | 'adapted'): void
+  /** Something that could be of no use here is left out; a strict model lets it pass. */
+  announce(field: string, what: 'dropped' | 'adapted'): void
 }
 
 /** What an encoder must know of the model it writes for. */
@@ -26,6 +30,8 @@ export interface TargetTraits {
   readonly maxTokens: number | undefined
   /** Refuse, with `untranslatable`, what would otherwise be dropped or adapted with a note. */
   readonly strict: boolean
+  /** What the config says over the tables of model-rules.ts. */
+  readonly rules?: RuleOverrides | undefined
 }
 
 /**

@@ -28,13 +28,15 @@ const REQUEST_SAME_FAMILY: Record<Family, RegExp> = {
 
 /**
  * The headers that go upstream beside credential and content type: the caller's allowed ones, joined
- * with the encoder's `own` (EncodedRequest.headers), which win. `anthropic-beta` values are merged.
+ * with the encoder's `own` (EncodedRequest.headers), which win. `anthropic-beta` values are merged, but
+ * for `dropBetas`: those that the model refuses (RuleOverrides).
  */
 export function mapRequestHeaders(
   callerHeaders: HeaderRecord,
   from: DialectName,
   to: DialectName,
   own: readonly HeaderPair[] = [],
+  dropBetas: readonly string[] = [],
 ): HeaderPair[] {
   const family = familyOf(to)
   const mapped = new Map<string, string>()
@@ -49,12 +51,19 @@ export function mapRequestHeaders(
   for (const [name, value] of own) mapped.set(name, value)
   if (family === 'anthropic') {
     if (!mapped.has('anthropic-version')) mapped.set('anthropic-version', ANTHROPIC_VERSION)
-    const betas = splitList(
+    const asked = splitList(
       [callerHeaders['anthropic-beta'] ?? '', mapped.get('anthropic-beta') ?? ''].join(','),
     )
+    const betas = asked.filter((beta) => !dropBetas.some((pattern) => matches(beta, pattern)))
     if (betas.length > 0) mapped.set('anthropic-beta', betas.join(','))
+    else mapped.delete('anthropic-beta')
   }
   return [...mapped]
+}
+
+/** The very name, or what begins like a pattern with a `*` at its end. */
+function matches(beta: string, pattern: string): boolean {
+  return pattern.endsWith('*') ? beta.startsWith(pattern.slice(0, -1)) : beta === pattern
 }
 
 function splitList(list: string): string[] {

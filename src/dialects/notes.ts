@@ -17,12 +17,18 @@ const MAX_NOTES = 32
 const MAX_FIELD_CHARS = 64
 
 /**
- * Collects notes. With `strict` (the model's setting) the first one is refused instead: ProxyError
- * `untranslatable` with the field's name.
+ * Collects notes. With `strict` (the model's setting) the first that is added is refused instead:
+ * ProxyError `untranslatable` with the field's name. What is only announced is not: a history that
+ * another model helped to write would otherwise never reach a strict one.
  */
 export function createNotes(strict: boolean): NoteList {
   const notes = new Map<string, Note>()
+  function keep(field: string, what: Note['what']): void {
+    const note = { field: headerToken(field), what }
+    if (notes.size < MAX_NOTES) notes.set(`${note.field};${what}`, note)
+  }
   return {
+    announce: keep,
     add(field, what) {
       if (strict) {
         throw untranslatable(
@@ -30,8 +36,7 @@ export function createNotes(strict: boolean): NoteList {
           `\`${field}\` would have to be ${what} for the model that answers, and it is set to strict.`,
         )
       }
-      const note = { field: headerToken(field), what }
-      if (notes.size < MAX_NOTES) notes.set(`${note.field};${what}`, note)
+      keep(field, what)
     },
     get list() {
       return [...notes.values()]

@@ -6,7 +6,6 @@ import { NO_HINTS } from './dialect.ts'
 import type { Api, Dialect, Notes, ReplyHints, TargetTraits } from './dialect.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { mapRequestHeaders } from './headers.ts'
-import { MARKER } from './marker.ts'
 import type { ChatRequest, JsonObject } from './neutral.ts'
 import { translateRequest } from './translate.ts'
 import { includeUsageEdit, scanTopLevel, setTopLevelValues } from '../wire/json-edit.ts'
@@ -74,20 +73,20 @@ function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): Prepar
   const usage =
     inbound.api === 'chat' && inbound.stream ? includeUsageEdit(inbound.body, members) : undefined
   if (usage !== undefined) edits.push(usage)
-  if (dialect.relayEdits !== undefined && holdsMarker(inbound.body)) {
-    edits.push(...dialect.relayEdits(inbound.json))
-  }
+  if (dialect.relayEdits !== undefined) edits.push(...dialect.relayEdits(inbound.json))
   return {
     path: relayPath(inbound.api, dialect),
-    headers: mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name),
+    headers: mapRequestHeaders(
+      inbound.headers,
+      inbound.caller.name,
+      dialect.name,
+      [],
+      traits.rules?.dropBetas,
+    ),
     body: edits.length === 0 ? inbound.body : setTopLevelValues(inbound.body, edits, members),
     stripUsage: usage !== undefined,
     hints: NO_HINTS,
   }
-}
-
-function holdsMarker(body: Uint8Array): boolean {
-  return Buffer.from(body.buffer, body.byteOffset, body.length).includes(MARKER)
 }
 
 function translate(
@@ -101,7 +100,13 @@ function translate(
   )
   return {
     path: encoded.path,
-    headers: mapRequestHeaders(inbound.headers, inbound.caller.name, dialect.name, encoded.headers),
+    headers: mapRequestHeaders(
+      inbound.headers,
+      inbound.caller.name,
+      dialect.name,
+      encoded.headers,
+      traits.rules?.dropBetas,
+    ),
     body: JSON.stringify(encoded.body),
     stripUsage: false,
     hints: encoded.hints,

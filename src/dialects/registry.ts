@@ -2,7 +2,8 @@
 import { anthropic } from './anthropic/anthropic.ts'
 import type { Api, Dialect } from './dialect.ts'
 import type { JsonObject } from './neutral.ts'
-import { findOpenAiModel } from './openai-chat/models.ts'
+import { findOpenAiModel } from './model-rules.ts'
+import type { RuleOverrides } from './model-rules.ts'
 import { openaiChat } from './openai-chat/openai-chat.ts'
 import { openaiResponses } from './openai-responses/openai-responses.ts'
 
@@ -28,12 +29,13 @@ export interface ProviderSpeech {
 /**
  * The dialect in which a provider is spoken to about this request. With `api: auto` an OpenAI provider is
  * relayed what the caller speaks, Chat otherwise; and Responses where the model would refuse the request
- * in Chat: function tools together with reasoning (wire-formats 0.4).
+ * in Chat: function tools together with reasoning (wire-formats 0.4; `rules` say otherwise).
  */
 export function targetDialect(
   provider: ProviderSpeech,
   model: string,
   call: { readonly api: Api; readonly caller: Dialect; readonly json: JsonObject },
+  rules?: RuleOverrides,
 ): Dialect {
   if (provider.dialect === 'anthropic') return anthropic
   // The embeddings endpoint stands beside Chat, whatever the provider's models are asked in.
@@ -44,14 +46,18 @@ export function targetDialect(
     case 'responses':
       return openaiResponses
     case 'auto':
-      return call.caller.name === 'openai-responses' || needsResponses(model, call.json)
+      return call.caller.name === 'openai-responses' || needsResponses(model, call.json, rules)
         ? openaiResponses
         : openaiChat
   }
 }
 
-function needsResponses(model: string, body: JsonObject): boolean {
-  if (findOpenAiModel(model)?.refusesToolsWithReasoning !== true) return false
+function needsResponses(
+  model: string,
+  body: JsonObject,
+  rules: RuleOverrides | undefined,
+): boolean {
+  if (findOpenAiModel(model, rules).toolsWithReasoning) return false
   const tools = body['tools']
   if (!Array.isArray(tools) || tools.length === 0) return false
   return body['reasoning_effort'] !== 'none'

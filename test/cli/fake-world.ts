@@ -383,6 +383,7 @@ export function createModel(name: string, provider: string): Model {
     maxTokens: undefined,
     strict: false,
     price: undefined,
+    rules: {},
   }
 }
 

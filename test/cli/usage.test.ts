@@ -93,6 +93,7 @@ const LOCAL_MODEL: Model = {
   maxTokens: undefined,
   strict: false,
   price: undefined,
+  rules: {},
 }
 
 /** As much of a config as the command reads. */

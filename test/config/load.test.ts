@@ -144,6 +144,7 @@ test('a complete file becomes exactly this config', async () => {
     maxTokens: 4096,
     strict: false,
     price: { input: 0, output: 0, cachedInput: undefined, cacheWrite: undefined },
+    rules: {},
   })
   assert.deepEqual(config.users.get('user-a'), {
     name: 'user-a',

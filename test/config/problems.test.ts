@@ -156,7 +156,7 @@ const MISTAKES: readonly Mistake[] = [
     title: 'an unknown key with none near',
     text: 'models:\n  a: { provider: mock, zzzzzzzz: 1 }\n',
     says: [
-      '2:24: unknown key "zzzzzzzz" in models.a; keys: provider, model, max_tokens, strict, price, location',
+      '2:24: unknown key "zzzzzzzz" in models.a; keys: provider, model, max_tokens, strict, price, rules, location',
     ],
   },
   {

@@ -413,7 +413,7 @@ test('our own and unsigned thinking never reaches Anthropic (krouter PR#11)', ()
     ],
   })
   assert.deepEqual(readArray(sentMessages(body)[1]?.['content']), [{ type: 'text', text: 'A' }])
-  assert.equal(notes, 'messages.reasoning_content;dropped')
+  assert.equal(notes, 'messages.reasoning;dropped')
 })
 
 test('call ids that Anthropic refuses are made to fit, and their results still match (mnfst/llm-gateway PR#2756)', () => {

@@ -3,6 +3,7 @@ import type { EncodedRequest, ReplyContext } from '../../src/dialects/dialect.ts
 import { NO_HINTS } from '../../src/dialects/dialect.ts'
 import type { ChatEvent, ChatRequest, JsonObject } from '../../src/dialects/neutral.ts'
 import { anthropic } from '../../src/dialects/anthropic/anthropic.ts'
+import type { RuleOverrides } from '../../src/dialects/model-rules.ts'
 import { createNotes, renderNotes } from '../../src/dialects/notes.ts'
 import { openaiChat } from '../../src/dialects/openai-chat/openai-chat.ts'
 import { translateRequest } from '../../src/dialects/translate.ts'
@@ -22,6 +23,7 @@ export interface Setting {
   readonly model?: string
   readonly maxTokens?: number
   readonly strict?: boolean
+  readonly rules?: RuleOverrides
 }
 
 /** A Chat body as it goes to Anthropic. The messages default to one short question. */
@@ -35,6 +37,7 @@ export function toAnthropic(body: JsonObject, setting: Setting = {}): Translated
       model: setting.model ?? 'claude-sonnet-4-5',
       maxTokens: setting.maxTokens,
       strict: setting.strict ?? false,
+      rules: setting.rules,
     },
     notes,
   )

@@ -17,7 +17,7 @@ import type {
 } from '../neutral.ts'
 import { cacheControl, encodePart, encodeText, isBlank } from './content.ts'
 import { fitName } from './ids.ts'
-import type { ClaudeModel } from './models.ts'
+import type { ClaudeModel } from '../model-rules.ts'
 import type {
   AssistantBlock,
   TextBlock,
@@ -186,7 +186,7 @@ function addAssistant(
           thinking.push({ type: 'thinking', thinking: part.text, signature: part.signature })
         } else {
           // It cannot be signed in the model's name: a forged signature is a 400.
-          notes.add('messages.reasoning_content', 'dropped')
+          notes.announce('messages.reasoning', 'dropped')
         }
         break
       case 'text':

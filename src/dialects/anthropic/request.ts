@@ -8,8 +8,8 @@ import type { ChatMessage, ChatRequest, JsonObject } from '../neutral.ts'
 import { hasBreakpoint, limitBreakpoints } from './cache.ts'
 import { isBlank } from './content.ts'
 import { encodeConversation } from './messages.ts'
-import { findClaudeModel } from './models.ts'
-import type { ClaudeModel } from './models.ts'
+import { findClaudeModel } from '../model-rules.ts'
+import type { ClaudeModel } from '../model-rules.ts'
 import { planThinking } from './thinking.ts'
 import type { ThinkingPlan } from './thinking.ts'
 import { encodeFormat, encodeTools, JSON_TOOL } from './tools.ts'
@@ -39,7 +39,7 @@ export function encodeRequest(
   traits: TargetTraits,
   notes: Notes,
 ): EncodedRequest {
-  const model = findClaudeModel(traits.model)
+  const model = findClaudeModel(traits.model, traits.rules)
   const betas = readArray(request.extras['betas']).flatMap((beta) => readText(beta) ?? [])
   const { system, messages } = encodeConversation(
     request.messages,

@@ -5,7 +5,7 @@
 import { readNumber, readString } from '../../wire/json.ts'
 import type { Notes } from '../dialect.ts'
 import type { ChatRequest, JsonObject, ReasoningEffort } from '../neutral.ts'
-import type { ClaudeModel, Effort } from './models.ts'
+import type { ClaudeModel, Effort } from '../model-rules.ts'
 
 export interface ThinkingPlan {
   readonly thinking: JsonObject | undefined

@@ -4,7 +4,7 @@ import { invalid, untranslatable } from '../fields.ts'
 import type { ChatRequest, JsonObject, JsonValue, ResponseFormat, Tool } from '../neutral.ts'
 import { cacheControl } from './content.ts'
 import { fitName } from './ids.ts'
-import type { ClaudeModel } from './models.ts'
+import type { ClaudeModel } from '../model-rules.ts'
 import { sanitizeSchema } from './schema.ts'
 import type { TextBlock } from './wire.ts'
 

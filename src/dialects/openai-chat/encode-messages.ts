@@ -1,12 +1,15 @@
 /** Neutral messages → the `messages` of a Chat Completions request (wire-formats D.2, D.3). */
 import { sha256Hex } from '../../wire/hash.ts'
 import { untranslatable } from '../fields.ts'
+import { decodeMarker, isMarker } from '../marker.ts'
+import type { OpenAiModel } from '../model-rules.ts'
 import type {
   AssistantMessage,
   ChatMessage,
   DocumentPart,
   ImagePart,
   JsonObject,
+  ReasoningPart,
   ToolMessage,
   UserPart,
 } from '../neutral.ts'
@@ -21,16 +24,23 @@ export function shorten(text: string): string {
   return `${text.slice(0, 55)}_${sha256Hex(text).slice(0, 8)}`
 }
 
-/**
- * All messages in order. `systemRole` is the role that system and developer messages get; `echoes`: what
- * a call's server wants back is written beside it, which OpenAI itself would refuse as unknown.
- */
+/** A call's id as the model's server takes it, by a pure function: call and result agree without state. */
+function fitCallId(id: string, model: OpenAiModel): string {
+  if (model.toolCallIds === 'any') return shorten(id)
+  if (/^[a-zA-Z0-9]{9}$/.test(id)) return id
+  return BigInt(`0x${sha256Hex(id)}`)
+    .toString(36)
+    .padStart(9, '0')
+    .slice(0, 9)
+}
+
+/** All messages in order, in the words that the model's server takes. */
 export function encodeMessages(
   messages: readonly ChatMessage[],
-  systemRole: 'system' | 'developer',
-  echoes: boolean,
+  model: OpenAiModel,
   notes: Notes,
 ): JsonObject[] {
+  const systemRole = model.openai && model.reasoning ? 'developer' : 'system'
   const encoded: JsonObject[] = []
   // What tool results showed: tool messages take text only, so it follows all results of the turn.
   let attachments: JsonObject[] = []
@@ -53,12 +63,12 @@ export function encodeMessages(
         }
         break
       case 'assistant': {
-        const turn = encodeAssistant(message, echoes, notes)
+        const turn = encodeAssistant(message, model, notes)
         if (turn !== undefined) encoded.push(turn)
         break
       }
       case 'tool': {
-        const result = encodeToolResult(message, path, notes)
+        const result = encodeToolResult(message, path, model, notes)
         encoded.push(result.message)
         attachments.push(...result.attachments)
         break
@@ -128,10 +138,11 @@ function encodeDocument(part: DocumentPart, path: string): JsonObject {
 
 function encodeAssistant(
   message: AssistantMessage,
-  echoes: boolean,
+  model: OpenAiModel,
   notes: Notes,
 ): JsonObject | undefined {
   let text = ''
+  let reasoning = ''
   const calls: JsonObject[] = []
   for (const part of message.parts) {
     switch (part.type) {
@@ -140,19 +151,21 @@ function encodeAssistant(
         text += part.text
         break
       case 'reasoning':
-        notes.add('messages.reasoning', 'dropped')
+        if (model.replayReasoning && part.text !== '' && isOfOpenModel(part)) reasoning += part.text
+        else notes.announce('messages.reasoning', 'dropped')
         break
       case 'tool-call':
         calls.push(
           part.kind === 'custom'
             ? {
-                id: shorten(part.id),
+                id: fitCallId(part.id, model),
                 type: 'custom',
                 custom: { name: shorten(part.name), input: part.input },
               }
             : {
-                ...(echoes ? part.echo : undefined),
-                id: shorten(part.id),
+                // OpenAI itself would refuse it as unknown.
+                ...(model.openai ? undefined : part.echo),
+                id: fitCallId(part.id, model),
                 type: 'function',
                 function: {
                   name: shorten(part.name),
@@ -165,18 +178,29 @@ function encodeAssistant(
   }
   if (text === '' && calls.length === 0) return undefined
   const encoded: JsonObject = { role: 'assistant', content: text === '' ? null : text }
+  if (reasoning !== '') encoded['reasoning_content'] = reasoning
   if (calls.length > 0) encoded['tool_calls'] = calls
   return encoded
+}
+
+/** Thinking that was not signed by Anthropic or sealed by OpenAI: its own server can read it again. */
+function isOfOpenModel(part: ReasoningPart): boolean {
+  if (part.redacted !== undefined) return false
+  if (part.signature === undefined) return true
+  return (
+    isMarker(part.signature) && decodeMarker(part.signature)?.['encrypted_content'] === undefined
+  )
 }
 
 function encodeToolResult(
   message: ToolMessage,
   path: string,
+  model: OpenAiModel,
   notes: Notes,
 ): { message: JsonObject; attachments: JsonObject[] } {
   const lines: string[] = []
   const attachments: JsonObject[] = []
-  const id = shorten(message.callId)
+  const id = fitCallId(message.callId, model)
   for (const [index, part] of message.parts.entries()) {
     if (part.type === 'text') {
       lines.push(part.text)

@@ -1,12 +1,13 @@
 /**
  * Neutral → a Chat Completions request body (wire-formats D). Written strictly: a field goes out only
- * when it was said, and in the spelling that the model behind the name takes (models.ts).
+ * when it was said, and in the spelling that the model behind the name takes (model-rules.ts).
  */
 import { sha256Hex } from '../../wire/hash.ts'
-import { isJsonObject, readArray, readObject } from '../../wire/json.ts'
 import { NO_HINTS } from '../dialect.ts'
 import type { EncodedRequest, Notes, ReplyHints, TargetTraits } from '../dialect.ts'
 import { untranslatable } from '../fields.ts'
+import { findOpenAiModel } from '../model-rules.ts'
+import type { OpenAiModel } from '../model-rules.ts'
 import type {
   ChatRequest,
   JsonObject,
@@ -16,9 +17,10 @@ import type {
   Tool,
   ToolChoice,
 } from '../neutral.ts'
+import { askedEffort, fitEffort } from '../openai-effort.ts'
+import { isStrictSchema } from '../strict-schema.ts'
+import { loosenChoice } from '../tool-choice.ts'
 import { encodeMessages, shorten } from './encode-messages.ts'
-import { findOpenAiModel } from './models.ts'
-import type { OpenAiModel } from './models.ts'
 
 /** Vendor fields that a Chat request has and the neutral form does not: passed as they came. */
 const PASSED: readonly string[] = [
@@ -52,21 +54,15 @@ export function encodeRequest(
   traits: TargetTraits,
   notes: Notes,
 ): EncodedRequest {
-  const model = findOpenAiModel(traits.model)
+  const model = findOpenAiModel(traits.model, traits.rules)
   const effort = resolveEffort(request, model, notes)
   const body: JsonObject = {
     model: traits.model,
-    messages: encodeMessages(
-      request.messages,
-      model?.reasoning === true ? 'developer' : 'system',
-      model === undefined,
-      notes,
-    ),
+    messages: encodeMessages(request.messages, model, notes),
   }
-  const maxTokens = clampMaxTokens(request.maxTokens, traits.maxTokens, notes)
-  if (maxTokens !== undefined) {
-    body[model === undefined ? 'max_tokens' : 'max_completion_tokens'] = maxTokens
-  }
+  const ceiling = traits.maxTokens ?? model.maxOutputTokens
+  const maxTokens = clampMaxTokens(request.maxTokens, ceiling, notes)
+  if (maxTokens !== undefined) body[model.maxTokensField] = maxTokens
   addSampling(body, request, model, effort, notes)
   const hints = addTools(body, request, model, notes)
   if (request.responseFormat !== undefined) {
@@ -74,7 +70,7 @@ export function encodeRequest(
   }
   if (effort !== undefined) body['reasoning_effort'] = effort
   if (request.endUser !== undefined) {
-    body[model === undefined ? 'user' : 'safety_identifier'] =
+    body[model.openai ? 'safety_identifier' : 'user'] =
       request.endUser.length <= MAX_END_USER_CHARS ? request.endUser : sha256Hex(request.endUser)
   }
   if (request.serviceTier !== undefined) body['service_tier'] = request.serviceTier
@@ -102,12 +98,12 @@ function clampMaxTokens(
 function addSampling(
   body: JsonObject,
   request: ChatRequest,
-  model: OpenAiModel | undefined,
+  model: OpenAiModel,
   effort: ReasoningEffort | undefined,
   notes: Notes,
 ): void {
   const allowed =
-    model === undefined || !model.reasoning || (model.samplingWithoutReasoning && effort === 'none')
+    model.sampling === 'always' || (model.sampling === 'without-reasoning' && effort === 'none')
   for (const [field, value] of [
     ['temperature', request.temperature],
     ['top_p', request.topP],
@@ -116,9 +112,12 @@ function addSampling(
     if (allowed) body[field] = value
     else notes.add(field, 'dropped')
   }
-  if (request.topK !== undefined) notes.add('top_k', 'dropped')
+  if (request.topK !== undefined) {
+    if (model.topK) body['top_k'] = request.topK
+    else notes.add('top_k', 'dropped')
+  }
   if (request.stop === undefined) return
-  if (model !== undefined && !model.stop) {
+  if (!model.stop) {
     notes.add('stop', 'dropped')
     return
   }
@@ -130,7 +129,7 @@ function addSampling(
 function addTools(
   body: JsonObject,
   request: ChatRequest,
-  model: OpenAiModel | undefined,
+  model: OpenAiModel,
   notes: Notes,
 ): ReplyHints {
   if (request.tools.length === 0) return NO_HINTS
@@ -141,10 +140,14 @@ function addTools(
     return encodeTool(tool, name, `tools[${index}]`, notes)
   })
   if (request.toolChoice !== undefined) {
-    body['tool_choice'] = encodeToolChoice(request.toolChoice, request.tools)
+    body['tool_choice'] = encodeToolChoice(
+      loosenChoice(request.toolChoice, model, notes),
+      request.tools,
+    )
   }
-  if (request.parallelToolCalls !== undefined && model?.parallelToolCalls !== false) {
-    body['parallel_tool_calls'] = request.parallelToolCalls
+  if (request.parallelToolCalls !== undefined) {
+    if (model.parallelTools) body['parallel_tool_calls'] = request.parallelToolCalls
+    else if (!request.parallelToolCalls) notes.add('parallel_tool_calls', 'dropped')
   }
   return { ...NO_HINTS, toolNames }
 }
@@ -207,83 +210,17 @@ function encodeResponseFormat(format: ResponseFormat): JsonObject {
   return { type: 'json_schema', json_schema: described }
 }
 
-/**
- * OpenAI's rule for `strict`: every object lists all its properties in `required` and is closed.
- * https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
- */
-function isStrictSchema(schema: JsonValue): boolean {
-  if (Array.isArray(schema)) return schema.every(isStrictSchema)
-  if (!isJsonObject(schema)) return true
-  const properties = readObject(schema['properties'])
-  if (schema['type'] === 'object' || properties !== undefined) {
-    if (schema['additionalProperties'] !== false) return false
-    const required = readArray(schema['required'])
-    if (Object.keys(properties ?? {}).some((key) => !required.includes(key))) return false
-  }
-  const children = [
-    ...Object.values(properties ?? {}),
-    ...Object.values(readObject(schema['$defs']) ?? {}),
-    ...readArray(schema['anyOf']),
-    schema['items'] ?? null,
-  ]
-  return children.every(isStrictSchema)
-}
-
-const ORDER: readonly ReasoningEffort[] = [
-  'none',
-  'minimal',
-  'low',
-  'medium',
-  'high',
-  'xhigh',
-  'max',
-]
-
-/** The effort word for this model (wire-formats D.4): said, or read from Anthropic's `thinking`. */
+/** The effort for this model. Chat refuses function tools beside reasoning on some (wire-formats D). */
 function resolveEffort(
   request: ChatRequest,
-  model: OpenAiModel | undefined,
+  model: OpenAiModel,
   notes: Notes,
 ): ReasoningEffort | undefined {
-  const wish = request.reasoning
-  const asked = wish?.effort ?? effortOfThinking(wish?.thinking)
-  if (model?.refusesToolsWithReasoning === true && request.tools.length > 0) {
-    if (!model.efforts.includes('none')) {
-      throw untranslatable(
-        'tools',
-        'This model takes function tools only through the Responses API.',
-      )
-    }
-    if (asked !== 'none') notes.add('reasoning_effort', 'adapted')
-    return 'none'
+  const asked = askedEffort(request.reasoning)
+  if (model.toolsWithReasoning || request.tools.length === 0) return fitEffort(asked, model, notes)
+  if (model.efforts !== 'any' && !model.efforts.includes('none')) {
+    throw untranslatable('tools', 'This model takes function tools only through the Responses API.')
   }
-  // Compatible servers know the field or ignore it; nothing is known about their models.
-  if (asked === undefined || model === undefined) return asked
-  if (model.efforts.length === 0) {
-    if (asked !== 'none') notes.add('reasoning_effort', 'dropped')
-    return undefined
-  }
-  if (model.efforts.includes(asked)) return asked
-  notes.add('reasoning_effort', 'adapted')
-  // The nearest one below, else the lowest there is.
-  const below = model.efforts.filter((word) => ORDER.indexOf(word) < ORDER.indexOf(asked))
-  return below.at(-1) ?? model.efforts[0]
-}
-
-function effortOfThinking(thinking: JsonObject | undefined): ReasoningEffort | undefined {
-  switch (thinking?.['type']) {
-    case 'disabled':
-      return 'none'
-    case 'between_tools':
-      return 'low'
-    case 'enabled': {
-      const budget = Number(thinking['budget_tokens'])
-      if (!(budget >= 2048)) return 'minimal'
-      if (budget < 8192) return 'low'
-      if (budget < 16_384) return 'medium'
-      return budget < 32_768 ? 'high' : 'xhigh'
-    }
-    default:
-      return undefined
-  }
+  if (asked !== 'none') notes.add('reasoning_effort', 'adapted')
+  return 'none'
 }

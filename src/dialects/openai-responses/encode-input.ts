@@ -146,7 +146,7 @@ function encodeTurn(
       case 'reasoning': {
         const item = unsealReasoning(part)
         if (item === undefined) {
-          notes.add('messages.reasoning', 'dropped')
+          notes.announce('messages.reasoning', 'dropped')
           break
         }
         content = undefined
@@ -218,7 +218,7 @@ function dropLooseReasoning(items: readonly JsonObject[], notes: Notes): JsonObj
   for (const item of items.toReversed()) {
     if (item['type'] === 'reasoning') {
       if (!followed) {
-        notes.add('messages.reasoning', 'dropped')
+        notes.announce('messages.reasoning', 'dropped')
         continue
       }
     } else {

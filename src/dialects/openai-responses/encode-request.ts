@@ -4,10 +4,11 @@
  * Reference: https://platform.openai.com/docs/api-reference/responses/create
  */
 import { sha256Hex } from '../../wire/hash.ts'
-import { isJsonObject, readArray, readObject } from '../../wire/json.ts'
 import { NO_HINTS } from '../dialect.ts'
 import type { EncodedRequest, Notes, ReplyHints, TargetTraits } from '../dialect.ts'
 import { untranslatable } from '../fields.ts'
+import { findOpenAiModel } from '../model-rules.ts'
+import type { OpenAiModel } from '../model-rules.ts'
 import type {
   ChatRequest,
   JsonObject,
@@ -17,10 +18,11 @@ import type {
   Tool,
   ToolChoice,
 } from '../neutral.ts'
+import { askedEffort, fitEffort } from '../openai-effort.ts'
+import { isStrictSchema } from '../strict-schema.ts'
+import { loosenChoice } from '../tool-choice.ts'
 import { encodeInput } from './encode-input.ts'
 import { shorten } from './ids.ts'
-import { findResponsesModel } from './models.ts'
-import type { ResponsesModel } from './models.ts'
 import { SEALED_REASONING } from './response.ts'
 import { flattenGrammar } from './tools.ts'
 
@@ -53,7 +55,7 @@ export function encodeRequest(
   traits: TargetTraits,
   notes: Notes,
 ): EncodedRequest {
-  const model = findResponsesModel(traits.model)
+  const model = findOpenAiModel(traits.model, traits.rules)
   const { instructions, input } = encodeInput(request.messages, notes)
   const body: JsonObject = { model: traits.model }
   if (instructions !== '') body['instructions'] = instructions
@@ -61,10 +63,10 @@ export function encodeRequest(
   // The API begins a new turn; it does not go on with a message of the assistant's.
   if (request.messages.at(-1)?.role === 'assistant') notes.add('messages', 'adapted')
   const hints = addTools(body, request, model, notes)
-  const effort = resolveEffort(request, model, notes)
+  const effort = fitEffort(askedEffort(request.reasoning), model, notes)
   addReasoning(body, request, model, effort)
   addText(body, request)
-  addLimits(body, request, traits, notes)
+  addLimits(body, request, traits.maxTokens ?? model.maxOutputTokens, notes)
   addSampling(body, request, model, effort, notes)
   if (request.endUser !== undefined) {
     const user =
@@ -86,7 +88,7 @@ export function encodeRequest(
 function addTools(
   body: JsonObject,
   request: ChatRequest,
-  model: ResponsesModel | undefined,
+  model: OpenAiModel,
   notes: Notes,
 ): ReplyHints {
   if (request.tools.length === 0) return NO_HINTS
@@ -97,11 +99,14 @@ function addTools(
     return encodeTool(tool, name, `tools[${index}]`, notes)
   })
   if (request.toolChoice !== undefined) {
-    body['tool_choice'] = encodeToolChoice(request.toolChoice, request.tools)
+    body['tool_choice'] = encodeToolChoice(
+      loosenChoice(request.toolChoice, model, notes),
+      request.tools,
+    )
   }
   if (request.parallelToolCalls !== undefined) {
-    if (model?.parallelToolCalls === false) notes.add('parallel_tool_calls', 'dropped')
-    else body['parallel_tool_calls'] = request.parallelToolCalls
+    if (model.parallelTools) body['parallel_tool_calls'] = request.parallelToolCalls
+    else if (!request.parallelToolCalls) notes.add('parallel_tool_calls', 'dropped')
   }
   return { ...NO_HINTS, toolNames }
 }
@@ -158,36 +163,14 @@ function reference(name: string, tools: readonly Tool[]): JsonObject {
   return { type: tool?.kind === 'custom' ? 'custom' : 'function', name: shorten(name) }
 }
 
-/**
- * OpenAI's rule for `strict`: every object lists all its properties in `required` and is closed.
- * https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
- */
-function isStrictSchema(schema: JsonValue): boolean {
-  if (Array.isArray(schema)) return schema.every(isStrictSchema)
-  if (!isJsonObject(schema)) return true
-  const properties = readObject(schema['properties'])
-  if (schema['type'] === 'object' || properties !== undefined) {
-    if (schema['additionalProperties'] !== false) return false
-    const required = readArray(schema['required'])
-    if (Object.keys(properties ?? {}).some((key) => !required.includes(key))) return false
-  }
-  const children = [
-    ...Object.values(properties ?? {}),
-    ...Object.values(readObject(schema['$defs']) ?? {}),
-    ...readArray(schema['anyOf']),
-    schema['items'] ?? null,
-  ]
-  return children.every(isStrictSchema)
-}
-
 function addReasoning(
   body: JsonObject,
   request: ChatRequest,
-  model: ResponsesModel | undefined,
+  model: OpenAiModel,
   effort: ReasoningEffort | undefined,
 ): void {
   // A model that does not reason refuses both fields.
-  if (model?.reasoning === false) return
+  if (!model.reasoning && model.efforts !== 'any') return
   const reasoning: JsonObject = {}
   if (effort !== undefined) reasoning['effort'] = effort
   if (effort !== 'none' && request.reasoning?.summary !== false) reasoning['summary'] = 'auto'
@@ -215,13 +198,13 @@ function encodeFormat(format: ResponseFormat): JsonObject {
 function addLimits(
   body: JsonObject,
   request: ChatRequest,
-  traits: TargetTraits,
+  ceiling: number | undefined,
   notes: Notes,
 ): void {
   if (request.maxTokens === undefined) return
   const tokens = Math.max(
     MIN_OUTPUT_TOKENS,
-    Math.min(request.maxTokens, traits.maxTokens ?? request.maxTokens),
+    Math.min(request.maxTokens, ceiling ?? request.maxTokens),
   )
   if (tokens !== request.maxTokens) notes.add('max_tokens', 'adapted')
   body['max_output_tokens'] = tokens
@@ -230,12 +213,12 @@ function addLimits(
 function addSampling(
   body: JsonObject,
   request: ChatRequest,
-  model: ResponsesModel | undefined,
+  model: OpenAiModel,
   effort: ReasoningEffort | undefined,
   notes: Notes,
 ): void {
-  const sampling = model?.sampling ?? 'always'
-  const allowed = sampling === 'always' || (sampling === 'without-reasoning' && effort === 'none')
+  const allowed =
+    model.sampling === 'always' || (model.sampling === 'without-reasoning' && effort === 'none')
   for (const [field, value] of [
     ['temperature', request.temperature],
     ['top_p', request.topP],
@@ -246,53 +229,4 @@ function addSampling(
   }
   if (request.topK !== undefined) notes.add('top_k', 'dropped')
   if (request.stop !== undefined) notes.add('stop', 'dropped')
-}
-
-const ORDER: readonly ReasoningEffort[] = [
-  'none',
-  'minimal',
-  'low',
-  'medium',
-  'high',
-  'xhigh',
-  'max',
-]
-
-/** The effort word for this model (wire-formats D.4): said, or read from Anthropic's `thinking`. */
-function resolveEffort(
-  request: ChatRequest,
-  model: ResponsesModel | undefined,
-  notes: Notes,
-): ReasoningEffort | undefined {
-  const wish = request.reasoning
-  const asked = wish?.effort ?? effortOfThinking(wish?.thinking)
-  // Compatible servers know the field or ignore it; nothing is known about their models.
-  if (asked === undefined || model === undefined) return asked
-  if (!model.reasoning) {
-    if (asked !== 'none') notes.add('reasoning_effort', 'dropped')
-    return undefined
-  }
-  if (model.efforts.includes(asked)) return asked
-  notes.add('reasoning_effort', 'adapted')
-  // The nearest one below, else the lowest there is.
-  const below = model.efforts.filter((word) => ORDER.indexOf(word) < ORDER.indexOf(asked))
-  return below.at(-1) ?? model.efforts[0]
-}
-
-function effortOfThinking(thinking: JsonObject | undefined): ReasoningEffort | undefined {
-  switch (thinking?.['type']) {
-    case 'disabled':
-      return 'none'
-    case 'between_tools':
-      return 'low'
-    case 'enabled': {
-      const budget = Number(thinking['budget_tokens'])
-      if (!(budget >= 2048)) return 'minimal'
-      if (budget < 8192) return 'low'
-      if (budget < 16_384) return 'medium'
-      return budget < 32_768 ? 'high' : 'xhigh'
-    }
-    default:
-      return undefined
-  }
 }

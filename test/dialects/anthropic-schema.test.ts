@@ -1,58 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CLAUDE_MODELS, findClaudeModel } from '../../src/dialects/anthropic/models.ts'
 import { fitName } from '../../src/dialects/anthropic/ids.ts'
 import { sanitizeSchema } from '../../src/dialects/anthropic/schema.ts'
 import type { JsonObject } from '../../src/dialects/neutral.ts'
-import { findOpenAiModel } from '../../src/dialects/openai-chat/models.ts'
-
-const NAMES: ReadonlyArray<readonly [name: string, key: string]> = [
-  ['claude-opus-5-5-20261001', 'opus-5-5'],
-  ['claude-opus-5-20260301', 'opus-5'],
-  ['anthropic/claude-opus-4.5', 'opus-4-5'],
-  ['us.anthropic.claude-sonnet-4-5-20250929-v1:0', 'sonnet-4-5'],
-  ['claude-opus-4@20250514', 'opus-4'],
-  ['claude-opus-4-20250514', 'opus-4'],
-  ['claude-sonnet-4-20250514', 'sonnet-4'],
-  ['claude-opus-4-1-20250805', 'opus-4-1'],
-  ['claude-3-5-sonnet-20241022', 'claude-3-5'],
-  ['claude-3-haiku-20240307', 'claude-3'],
-  ['claude-3-7-sonnet-latest', 'claude-3'],
-  ['Claude-Haiku-4-5', 'haiku-4-5'],
-]
-
-for (const [name, key] of NAMES) {
-  test(`${name} is known by ${key}`, () => {
-    assert.equal(findClaudeModel(name), CLAUDE_MODELS.get(key))
-  })
-}
-
-test('a Claude newer than the table is taken for the newest, not for its elder namesake', () => {
-  for (const name of ['claude-opus-5-7', 'claude-sonnet-6', 'claude-opus-4-9-20260101']) {
-    const model = findClaudeModel(name)
-    assert.equal(model.sampling, 'none', name)
-    assert.equal(model.forcedTools, false, name)
-    assert.equal(model.maxOutputTokens, 128_000, name)
-  }
-})
-
-test('a name that is no Claude keeps every old habit', () => {
-  const model = findClaudeModel('deepseek-chat')
-  assert.equal(model.claude, false)
-  assert.equal(model.maxOutputTokens, 4096)
-  assert.equal(model.prefill, true)
-})
-
-test('OpenAI models are known by name, with or without a prefix; others are not', () => {
-  assert.equal(findOpenAiModel('gpt-4.1-mini')?.reasoning, false)
-  assert.equal(findOpenAiModel('openai/gpt-5')?.reasoning, true)
-  assert.equal(findOpenAiModel('o3-mini')?.stop, false)
-  assert.deepEqual(findOpenAiModel('gpt-5')?.efforts, ['minimal', 'low', 'medium', 'high'])
-  assert.equal(findOpenAiModel('gpt-5.4')?.refusesToolsWithReasoning, true)
-  assert.equal(findOpenAiModel('gpt-6-sol')?.efforts[0], 'none')
-  assert.equal(findOpenAiModel('gpt-6.1')?.efforts[0], 'low')
-  assert.equal(findOpenAiModel('qwen3:8b'), undefined)
-})
 
 test('a fitting name is left alone, any other becomes fitting and stays unique', () => {
   assert.equal(fitName('toolu_01-A'), 'toolu_01-A')
