@@ -6,12 +6,6 @@ import { encodeMarker } from '../../src/dialects/marker.ts'
 import type { JsonObject, JsonValue } from '../../src/dialects/neutral.ts'
 import { createNotes, renderNotes } from '../../src/dialects/notes.ts'
 import { openaiChat } from '../../src/dialects/openai-chat/openai-chat.ts'
-import {
-  ANTHROPIC_TO_RESPONSES,
-  CHAT_TO_RESPONSES,
-  RESPONSES_TO_ANTHROPIC,
-  RESPONSES_TO_CHAT,
-} from '../../src/dialects/openai-responses/fidelity-rows.ts'
 import { openaiResponses } from '../../src/dialects/openai-responses/openai-responses.ts'
 import type { ErrorCode } from '../../src/errors/catalog.ts'
 import { readArray, readObject } from '../../src/wire/json.ts'
@@ -650,50 +644,4 @@ test('a relayed history loses the reasoning that we sealed for another provider,
   const foreign = { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'gAAAAA' }
   assert.deepEqual(openaiResponses.relayEdits?.({ input: [foreign] }), [])
   assert.deepEqual(openaiResponses.relayEdits?.({ input: 'aiproxy.v1. in a text' }), [])
-})
-
-/** Every parameter of `ResponseCreateParams` (openai 7.57.0). */
-const RESPONSES_FIELDS =
-  'model input instructions max_output_tokens temperature top_p tools tool_choice parallel_tool_calls ' +
-  'reasoning text include top_logprobs store stream stream_options previous_response_id conversation ' +
-  'prompt background metadata safety_identifier user service_tier prompt_cache_key ' +
-  'prompt_cache_options prompt_cache_retention truncation max_tool_calls context_management moderation ' +
-  'access_programs image'
-const CHAT_FIELDS =
-  'model messages max_completion_tokens max_tokens temperature top_p stop stream stream_options n tools ' +
-  'tool_choice parallel_tool_calls functions function_call response_format reasoning_effort ' +
-  'safety_identifier user metadata service_tier prompt_cache_key prompt_cache_options ' +
-  'prompt_cache_retention store seed logprobs top_logprobs logit_bias presence_penalty ' +
-  'frequency_penalty modalities audio prediction web_search_options verbosity moderation'
-const MESSAGES_FIELDS =
-  'model max_tokens messages system temperature top_p top_k stop_sequences stream metadata tools ' +
-  'tool_choice thinking output_config service_tier cache_control container inference_geo'
-for (const [words, rows, fields] of [
-  ['Responses to Chat', RESPONSES_TO_CHAT, RESPONSES_FIELDS],
-  ['Responses to Anthropic', RESPONSES_TO_ANTHROPIC, RESPONSES_FIELDS],
-  ['Chat to Responses', CHAT_TO_RESPONSES, CHAT_FIELDS],
-  ['Anthropic to Responses', ANTHROPIC_TO_RESPONSES, MESSAGES_FIELDS],
-] as const) {
-  test(`every documented field has one verdict from ${words}`, () => {
-    const paths = rows.map((row) => row.path)
-    assert.equal(new Set(paths).size, paths.length)
-    const tops = new Set(paths.map((path) => path.split(/[.[]/)[0]))
-    for (const field of fields.split(' ')) assert.ok(tops.has(field), field)
-  })
-}
-
-function silent(path: string, value: JsonValue): boolean | undefined {
-  return RESPONSES_TO_CHAT.find((row) => row.path === path)?.silent?.is(value)
-}
-
-test('what decoding leaves out is what the fidelity rows announce', () => {
-  assert.equal(silent('tools[].type', 'web_search'), false)
-  assert.equal(silent('tools[].type', 'function'), true)
-  assert.equal(silent('input[].type', 'web_search_call'), false)
-  assert.equal(silent('input[].type', 'function_call'), true)
-  assert.equal(silent('include[]', 'reasoning.encrypted_content'), true)
-  assert.equal(silent('include[]', 'web_search_call.action.sources'), false)
-  assert.equal(silent('store', true), false)
-  assert.equal(silent('service_tier', 'ultrafast'), false)
-  assert.equal(silent('service_tier', 'flex'), true)
 })

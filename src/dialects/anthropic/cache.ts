@@ -14,7 +14,7 @@ export function limitBreakpoints(body: JsonObject, notes: Notes): void {
   const allowed = MAX_BREAKPOINTS - (body['cache_control'] === undefined ? 0 : 1)
   if (holders.length <= allowed) return
   for (const holder of holders.slice(0, holders.length - allowed)) delete holder['cache_control']
-  notes.add('cache_control', 'adapted')
+  notes.announce('cache_control', 'adapted')
 }
 
 /** The request marks some place for the cache. */

@@ -206,7 +206,7 @@ function addCaching(
 ): void {
   const options = request.extras['prompt_cache_options']
   if (isJsonObject(options)) {
-    notes.add('prompt_cache_options', 'adapted')
+    notes.announce('prompt_cache_options', 'adapted')
     if (options['mode'] === 'implicit' && body['cache_control'] === undefined) {
       const ttl = readString(options['ttl'])
       body['cache_control'] =

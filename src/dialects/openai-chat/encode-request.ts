@@ -22,22 +22,14 @@ import { isStrictSchema } from '../strict-schema.ts'
 import { loosenChoice } from '../tool-choice.ts'
 import { encodeMessages, shorten } from './encode-messages.ts'
 
-/** Vendor fields that a Chat request has and the neutral form does not: passed as they came. */
-const PASSED: readonly string[] = [
-  'frequency_penalty',
-  'logit_bias',
-  'logprobs',
-  'metadata',
-  'modalities',
-  'prediction',
-  'presence_penalty',
-  'prompt_cache_key',
-  'prompt_cache_retention',
-  'seed',
-  'store',
-  'top_logprobs',
-  'verbosity',
-]
+/** Fields of a Chat request that the neutral form has not: passed as they came. */
+const PASSED: readonly string[] = ['frequency_penalty', 'logit_bias', 'presence_penalty', 'seed']
+
+/** The same, for OpenAI's own models only: other servers may refuse what they do not know. */
+const PASSED_TO_OPENAI: readonly string[] = ['metadata', 'verbosity']
+
+/** And without which the answer is the same. */
+const HINTS_TO_OPENAI: readonly string[] = ['prompt_cache_key', 'prompt_cache_retention']
 
 /** The longest `safety_identifier` that is taken. */
 const MAX_END_USER_CHARS = 128
@@ -73,16 +65,30 @@ export function encodeRequest(
     body[model.openai ? 'safety_identifier' : 'user'] =
       request.endUser.length <= MAX_END_USER_CHARS ? request.endUser : sha256Hex(request.endUser)
   }
-  if (request.serviceTier !== undefined) body['service_tier'] = request.serviceTier
-  for (const field of PASSED) {
-    const value = request.extras[field]
-    if (value !== undefined) body[field] = value
-  }
+  addExtras(body, request, model, notes)
   if (request.stream) {
     body['stream'] = true
     body['stream_options'] = { include_usage: true }
   }
   return { path: '/chat/completions', body, headers: [], hints }
+}
+
+function addExtras(
+  body: JsonObject,
+  { extras, serviceTier }: ChatRequest,
+  model: OpenAiModel,
+  notes: Notes,
+): void {
+  const said = Object.entries(extras)
+  if (serviceTier !== undefined) said.push(['service_tier', serviceTier])
+  for (const [field, value] of said) {
+    const isHint = HINTS_TO_OPENAI.includes(field) || field === 'service_tier'
+    if (PASSED.includes(field)) body[field] = value
+    else if (!isHint && !PASSED_TO_OPENAI.includes(field)) continue
+    else if (model.openai) body[field] = value
+    else if (isHint) notes.announce(field, 'dropped')
+    else notes.add(field === 'verbosity' ? 'text.verbosity' : field, 'dropped')
+  }
 }
 
 function clampMaxTokens(

@@ -18,17 +18,16 @@ import type {
   Tool,
   ToolChoice,
 } from '../neutral.ts'
+import { SEALED_REASONING } from '../fidelity/responses-left-out.ts'
 import { askedEffort, fitEffort } from '../openai-effort.ts'
 import { isStrictSchema } from '../strict-schema.ts'
 import { loosenChoice } from '../tool-choice.ts'
 import { encodeInput } from './encode-input.ts'
 import { shorten } from './ids.ts'
-import { SEALED_REASONING } from './response.ts'
 import { flattenGrammar } from './tools.ts'
 
 /** Vendor fields that a Responses request has and the neutral form does not: passed as they came. */
 const PASSED: readonly string[] = [
-  'context_management',
   'max_tool_calls',
   'metadata',
   'prompt_cache_key',
@@ -61,7 +60,8 @@ export function encodeRequest(
   if (instructions !== '') body['instructions'] = instructions
   body['input'] = input
   // The API begins a new turn; it does not go on with a message of the assistant's.
-  if (request.messages.at(-1)?.role === 'assistant') notes.add('messages', 'adapted')
+  const told = request.losses?.some(([field]) => field === 'messages.prefill') === true
+  if (request.messages.at(-1)?.role === 'assistant' && !told) notes.add('messages', 'adapted')
   const hints = addTools(body, request, model, notes)
   const effort = fitEffort(askedEffort(request.reasoning), model, notes)
   addReasoning(body, request, model, effort)

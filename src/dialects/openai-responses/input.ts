@@ -11,6 +11,7 @@ import {
   requiredString,
   untranslatable,
 } from '../fields.ts'
+import { DROPPED_ITEMS } from '../fidelity/responses-left-out.ts'
 import { isMarker } from '../marker.ts'
 import type {
   AssistantPart,
@@ -27,22 +28,6 @@ import { ownCallArguments } from './own-tools.ts'
 import type { OwnToolName } from './own-tools.ts'
 import { decodeReasoningItem } from './reasoning.ts'
 import { flattenName } from './tools.ts'
-
-/** Left out: traces of tools that OpenAI ran itself. What they found stands in the text that followed. */
-export const DROPPED_ITEMS: ReadonlySet<string> = new Set([
-  'web_search_call',
-  'file_search_call',
-  'code_interpreter_call',
-  'image_generation_call',
-  'computer_call',
-  'computer_call_output',
-  'mcp_list_tools',
-  'mcp_call',
-  'mcp_approval_request',
-  'mcp_approval_response',
-  'tool_search_call',
-  'tool_search_output',
-])
 
 const OWN_CALLS: ReadonlyMap<string, OwnToolName> = new Map<string, OwnToolName>([
   ['local_shell_call', 'local_shell'],

@@ -53,6 +53,8 @@ const READ: ReadonlySet<string> = new Set([
   'service_tier',
   'truncation',
   'background',
+  // The same word means another thing to Anthropic.
+  'context_management',
 ])
 
 /** Needs what another provider does not have: earlier responses, stored prompts, a check of the content. */
@@ -102,10 +104,11 @@ export function decodeRequest(rawBody: JsonObject): ChatRequest {
       readText(body['safety_identifier']) ??
       readText(body['user']) ??
       readText(readObject(body['metadata'])?.['user_id']),
-    // No other API knows `ultrafast`.
     serviceTier: body['service_tier'] === 'ultrafast' ? 'auto' : readText(body['service_tier']),
     legacyFunctions: false,
     extras: decodeExtras(body),
+    // No other API knows `ultrafast`.
+    losses: body['service_tier'] === 'ultrafast' ? [['service_tier', 'adapted']] : [],
     echo: Object.fromEntries(Object.entries(body).filter(([key]) => ECHOED.has(key))),
   }
 }

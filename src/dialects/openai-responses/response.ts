@@ -5,11 +5,9 @@
 import { readArray } from '../../wire/json.ts'
 import type { ReplyContext } from '../dialect.ts'
 import type { Finish, JsonObject } from '../neutral.ts'
+import { SEALED_REASONING } from '../fidelity/responses-left-out.ts'
 import { responseId } from './ids.ts'
 import type { IncompleteReason, OutputItem, ResponseStatus, ResponseUsage } from './wire.ts'
-
-/** The value of `include` that asks for reasoning in a form that can be sent back. */
-export const SEALED_REASONING = 'reasoning.encrypted_content'
 
 /** What a model's refusal says when its provider gave no words. */
 export const REFUSED = 'The model declined to answer.'

@@ -9,17 +9,10 @@ import {
   requiredString,
   untranslatable,
 } from '../fields.ts'
+import { isDroppedTool } from '../fidelity/responses-left-out.ts'
 import type { JsonObject, JsonValue, Tool, ToolChoice } from '../neutral.ts'
 import { isOwnTool, ownToolAsFunction } from './own-tools.ts'
 import type { OwnToolName } from './own-tools.ts'
-
-/** Run by OpenAI and optional to the answer: clients send them routinely. Dated variants count too. */
-const DROPPED = /^(web_search(_preview)?(_\d{4}_\d{2}_\d{2})?|tool_search)$/
-
-/** A tool of this type is left out on the way to another dialect. */
-export function isDroppedTool(type: string): boolean {
-  return DROPPED.test(type)
-}
 
 export interface DecodedTools {
   readonly tools: Tool[]

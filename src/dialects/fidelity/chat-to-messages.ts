@@ -1,0 +1,46 @@
+/** Chat Completions callers, Anthropic models (wire-formats A). */
+import { FROM_CHAT } from './from-chat.ts'
+import { adapt, equals, hint, map, note, ONLY_USER_ID, pass } from './rows.ts'
+import type { FidelityRow } from './rows.ts'
+
+export const CHAT_TO_MESSAGES: readonly FidelityRow[] = [
+  ...FROM_CHAT,
+  adapt('messages', '`system` and `messages`, in the order that Anthropic demands'),
+  adapt('messages[].refusal', 'a text block'),
+  adapt(
+    'messages[].reasoning_content',
+    'left out: unsigned thinking is a 400; strict lets it pass',
+  ),
+  map('messages[].thinking_blocks', '`thinking` and `redacted_thinking`, byte for byte'),
+  map('messages[].reasoning_details', '`thinking` where signed by Anthropic'),
+  note('messages[].content[].image_url.detail', 'no counterpart', equals('auto')),
+  adapt('max_completion_tokens', '`max_tokens`, capped at what the model has'),
+  adapt('max_tokens', '`max_tokens`, capped at what the model has'),
+  adapt('temperature', '`temperature` up to 1 where the model still has sampling'),
+  adapt('top_p', '`top_p` where the model takes it beside the rest'),
+  adapt('top_k', '`top_k` where the model still has sampling'),
+  adapt('stop', '`stop_sequences`, without blank ones'),
+  adapt('stop_sequences', 'joined with `stop`'),
+  adapt('tools[].custom.format', 'a grammar is described, not enforced'),
+  adapt('tool_choice', '`tool_choice`; newer models cannot be forced'),
+  map('parallel_tool_calls', '`disable_parallel_tool_use`'),
+  adapt('response_format', '`output_config.format`, a forced tool, or an instruction'),
+  adapt('reasoning_effort', '`thinking` and `output_config.effort`'),
+  adapt('thinking', 'wins over `reasoning_effort`, where the model takes it so'),
+  map('safety_identifier', '`metadata.user_id`'),
+  map('user', '`metadata.user_id`'),
+  note('metadata', 'only `user_id` has a counterpart', ONLY_USER_ID),
+  adapt('service_tier', '`auto` or `standard_only`'),
+  hint('prompt_cache_key', 'Anthropic routes its caches itself'),
+  adapt('prompt_cache_options', 'a top-level `cache_control`; strict lets it pass'),
+  hint('prompt_cache_retention', 'no counterpart'),
+  note('verbosity', 'no counterpart', equals('medium')),
+  pass('output_config', 'wins over what is derived'),
+  adapt('cache_control', 'the last four of all marks; strict lets it pass'),
+  pass('mcp_servers', '`mcp_servers`'),
+  pass('container', '`container`'),
+  pass('context_management', '`context_management`'),
+  pass('inference_geo', '`inference_geo`'),
+  pass('speed', '`speed`'),
+  pass('betas', 'joined with the `anthropic-beta` header'),
+]
