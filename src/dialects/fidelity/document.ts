@@ -1,5 +1,6 @@
 /** The ledger as a document for people: `docs/fidelity.md` is its text. */
 import type { DialectName } from '../dialect.ts'
+import { renderTable } from '../markdown.ts'
 import type { FidelityRow, FidelityTable } from './rows.ts'
 
 const SPOKEN: Readonly<Record<DialectName, string>> = {
@@ -38,7 +39,7 @@ const HEAD: readonly string[] = [
 export function renderFidelityDocument(tables: readonly FidelityTable[]): string {
   const sections = tables.map(({ from, to, rows }) => {
     const cells = rows.toSorted(byPath).map(cellsOf)
-    return `## ${SPOKEN[from]} → ${SPOKEN[to]}\n\n${renderTable(cells)}`
+    return `## ${SPOKEN[from]} → ${SPOKEN[to]}\n\n${renderTable(HEAD, cells)}`
   })
   return `${[INTRODUCTION, ...sections].join('\n')}`
 }
@@ -50,15 +51,4 @@ function byPath(left: FidelityRow, right: FidelityRow): number {
 function cellsOf({ path, verdict, reason, silent, hint }: FidelityRow): string[] {
   const why = hint === true ? `${reason}; strict lets it pass` : reason
   return [`\`${path}\``, verdict, why, silent === undefined ? '' : silent.words]
-}
-
-/** Padded, as the formatter wants it. */
-function renderTable(rows: readonly (readonly string[])[]): string {
-  const widths = HEAD.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  )
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
-  const rule = line(widths.map((width) => '-'.repeat(width)))
-  return `${[line(HEAD), rule, ...rows.map(line)].join('\n')}\n`
 }
