@@ -43,8 +43,7 @@ export function reasoningItem(
     type: 'reasoning',
     summary: text === '' ? [] : [{ type: 'summary_text', text }],
   }
-  const seal = sealed ? encodeSeal(text, closing) : undefined
-  if (seal !== undefined) item.encrypted_content = seal
+  if (sealed) item.encrypted_content = encodeSeal(text, closing)
   return item
 }
 

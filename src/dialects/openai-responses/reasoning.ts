@@ -3,7 +3,7 @@
  * what OpenAI sealed travels in a neutral signature behind the same mark (wire-formats F.4, F.5).
  */
 import { readArray, readCount, readObject, readString, readText } from '../../wire/json.ts'
-import { decodeMarker, encodeMarker, isMarker } from '../marker.ts'
+import { MARKER, decodeMarker, encodeMarker, isMarker } from '../marker.ts'
 import type { JsonObject, JsonValue, ReasoningPart } from '../neutral.ts'
 import type { SummaryPart } from './wire.ts'
 
@@ -89,10 +89,13 @@ function splitSummary(text: string, chars: ReadonlyArray<number | undefined>): S
   return (whole === text ? texts : [text]).map((piece) => ({ type: 'summary_text', text: piece }))
 }
 
-/** `encrypted_content` for a caller: what its next request must bring back. `undefined` where nothing must. */
-export function encodeSeal(text: string, closing: Closing): string | undefined {
+/**
+ * `encrypted_content` for a caller: what its next request must bring back. The bare mark where nothing must:
+ * by it an item is known that OpenAI never made, and would not find.
+ */
+export function encodeSeal(text: string, closing: Closing): string {
   if (closing.redacted !== undefined) return encodeMarker({ redacted: closing.redacted })
-  if (closing.signature === undefined) return undefined
+  if (closing.signature === undefined) return MARKER
   if (isMarker(closing.signature)) return closing.signature
   return encodeMarker({ thinking: text, signature: closing.signature })
 }
