@@ -73,6 +73,13 @@ export const ERRORS = {
   },
   route_not_found: { status: 404, kind: 'not-found', hint: undefined },
   method_not_allowed: { status: 405, kind: 'invalid-request', hint: undefined },
+  expectation_failed: { status: 417, kind: 'invalid-request', hint: undefined },
+  headers_too_large: { status: 431, kind: 'too-large', hint: undefined },
+  transfer_encoding_unsupported: {
+    status: 501,
+    kind: 'invalid-request',
+    hint: 'Send the body with a Content-Length, or in plain chunks.',
+  },
   // How much is asked
   rate_limited: { status: 429, kind: 'rate-limit', hint: undefined },
   budget_exceeded: { status: 429, kind: 'billing', hint: undefined },
@@ -93,6 +100,8 @@ export const ERRORS = {
     kind: 'overloaded',
     hint: 'Check that the usage log can be written.',
   },
+  /** Too much is under way at once; nothing was begun, so trying again is safe. */
+  overloaded: { status: 503, kind: 'overloaded', hint: undefined },
   shutting_down: { status: 503, kind: 'overloaded', hint: undefined },
   internal: { status: 500, kind: 'server', hint: undefined },
   // The command line

@@ -17,6 +17,10 @@ export interface DoorPolicy {
 }
 
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
+// What stands before `.localhost` (RFC 6761 §6.3) must be a name: letters, digits, hyphens.
+const LOCALHOST_SUBDOMAIN = /^(?:[a-z0-9-]{1,63}\.)+localhost$/
+// Listening everywhere is not being called so.
+const WILDCARDS = new Set(['0.0.0.0', '::'])
 
 /** Throws `host_forbidden` unless the Host header is a loopback name with our port, or a configured name. */
 export function checkHost(headers: RequestHeaders, policy: DoorPolicy): void {
@@ -26,9 +30,15 @@ export function checkHost(headers: RequestHeaders, policy: DoorPolicy): void {
   }
   const { name, port } = splitHost(host)
   if (policy.allowedHosts.has(host) || policy.allowedHosts.has(name)) return
-  const ours = LOOPBACK_NAMES.has(name) || name.endsWith('.localhost') || name === policy.host
+  const ours = LOOPBACK_NAMES.has(name) || LOCALHOST_SUBDOMAIN.test(name) || isBound(name, policy)
   if (ours && (port ?? 80) === policy.port) return
   throw new ProxyError('host_forbidden', 'The Host header does not name this proxy.')
+}
+
+/** The name is the address we listen on, in brackets where it is an IPv6 one. */
+function isBound(name: string, { host }: DoorPolicy): boolean {
+  if (WILDCARDS.has(host)) return false
+  return name === (host.includes(':') ? `[${host}]` : host).toLowerCase()
 }
 
 /** `undefined` port where none is given; NaN, which equals nothing, where it is no number. */

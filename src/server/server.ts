@@ -4,22 +4,32 @@
  * (in the exchange:) who → body → JSON → model. Nothing is said about a later step by an earlier one.
  */
 import { createServer } from 'node:http'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server } from 'node:http'
+import { Socket } from 'node:net'
 import { anthropicOverflow } from '../dialects/anthropic-overflow.ts'
+import type { ErrorCode } from '../errors/catalog.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
-import { renderAnthropic, renderOpenAi } from '../errors/render.ts'
 import type { Call, ReplySink } from '../exchange.ts'
-import { readBody } from './body.ts'
+import { createBodyBudget, readBody } from './body.ts'
+import { createConnections } from './connection.ts'
+import { announcedBytes, checkExpectation, checkFraming } from './framing.ts'
 import { checkHost, checkMediaType, checkOrigin } from './guards.ts'
 import type { DoorPolicy } from './guards.ts'
 import { readHeaders } from './headers.ts'
 import type { RequestHeaders } from './headers.ts'
+import { renderLastWords } from './last-words.ts'
+import { defaultLimits, readOpenFilesLimit } from './limits.ts'
+import type { DoorLimits } from './limits.ts'
 import { anthropicModel, anthropicModels, openAiModel, openAiModels } from './models.ts'
 import type { ListedModel } from './models.ts'
+import { sendError, sendJson, sendWhole } from './reply.ts'
+import type { Manner } from './reply.ts'
 import { acceptableRequestId, mintRequestId } from './request-id.ts'
 import { allowedMethods, findRoute } from './routes.ts'
 import type { Route, Shape } from './routes.ts'
 import { createSink } from './sink.ts'
+import { createVisit } from './visit.ts'
+import type { Visit } from './visit.ts'
 
 export interface FrontDoorOptions {
   readonly host: string
@@ -37,6 +47,8 @@ export interface FrontDoorOptions {
   readonly metrics: (headers: RequestHeaders) => { readonly type: string; readonly text: string }
   /** A defect of ours, with its stack. */
   readonly onUnexpected: (error: Error) => void
+  /** What differs from {@link defaultLimits}; for tests. */
+  readonly limits?: Partial<DoorLimits>
 }
 
 export interface FrontDoor {
@@ -46,58 +58,100 @@ export interface FrontDoor {
   close(graceMs: number): Promise<void>
 }
 
-// A whole head within 10 s and a whole request within 60 s, looked at each second (reliability §2C).
-const TIMEOUTS = {
-  headersTimeout: 10_000,
-  requestTimeout: 60_000,
-  connectionsCheckingInterval: 1_000,
-  keepAliveTimeout: 65_000,
-}
+const NO_HEADERS: RequestHeaders = Object.freeze(Object.create(null))
 
-const MAX_HEADER_BYTES = 16 * 1024
+// After these it is not certain where the next request begins, or whether both sides mean the same by it.
+const UNTRUSTED: ReadonlySet<ErrorCode> = new Set([
+  'request_malformed',
+  'transfer_encoding_unsupported',
+  'headers_too_large',
+])
 
 /** Creates the server; it opens its port with `listen`. */
 export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
+  const limits: DoorLimits = { ...defaultLimits(readOpenFilesLimit()), ...options.limits }
+  const budget = createBodyBudget(limits.bufferedBytes)
   let draining = false
   let port = options.port
 
-  const server = createServer(
-    { ...TIMEOUTS, maxHeaderSize: MAX_HEADER_BYTES },
-    (request, response) => {
-      void answer(request, response)
-    },
-  )
+  const server = createServer({
+    maxHeaderSize: limits.headBytes,
+    headersTimeout: limits.headMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: limits.checkMs,
+    keepAliveTimeout: limits.idleMs,
+    // A missing Host is refused in the caller's shape, like a wrong one.
+    requireHostHeader: false,
+  })
+  // Node 20 drops headers past its limit without a word; we count them ourselves (reliability §0.2).
+  server.maxHeadersCount = 0
+  server.maxConnections = limits.connections
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const connections = createConnections({
+    limits,
+    mintId: () => mintRequestId(Date.now()),
+    answer(visit) {
+      answer(visit).catch((error: unknown) => {
+        options.onUnexpected(error instanceof Error ? error : new Error(String(error)))
+        visit.response.destroy()
+      })
+    },
+  })
+  server.on('request', (request, response) => {
+    connections.enter(createVisit(request, response, false))
+  })
+  // Without this listener Node says `100 Continue` before anybody has looked at the request.
+  server.on('checkContinue', (request, response) => {
+    connections.enter(createVisit(request, response, true))
+  })
+  server.on('checkExpectation', (request, response) => {
+    connections.enter(createVisit(request, response, true))
+  })
+  server.on('clientError', (error: Error, socket) => {
+    if (socket instanceof Socket) connections.broken(error, socket)
+  })
+  server.on('connect', (_request, socket) => {
+    if (socket instanceof Socket) refuseTunnel(socket)
+  })
+
+  async function answer(visit: Visit): Promise<void> {
+    const { request, response } = visit
     const startedMs = performance.now()
     let id = mintRequestId(Date.now())
     let shape: Shape = 'openai'
+    let route: Route | undefined
     let origin: string | undefined
+    let headers = NO_HEADERS
     const common = (): [string, string][] => {
       const pairs: [string, string][] = [['x-request-id', id]]
       if (shape === 'anthropic') pairs.push(['request-id', id])
       if (origin !== undefined) {
         pairs.push(['access-control-allow-origin', origin], ['vary', 'origin'])
       }
-      if (draining) pairs.push(['connection', 'close'])
       return pairs
     }
+    const manner = (close = draining): Manner => ({
+      headers: common(),
+      requestHeaders: headers,
+      limits,
+      close,
+    })
     try {
-      const target = request.url ?? '/'
-      const headers = readHeaders(request.rawHeaders)
+      const target = request.url ?? ''
+      headers = readHeaders(request.rawHeaders)
       id = acceptableRequestId(headers['x-request-id']) ?? id
-      const route = findRoute(target, headers['anthropic-version'])
+      route = findRoute(target, headers['anthropic-version'])
       shape = route.shape
-      if (!target.startsWith('/')) {
-        throw new ProxyError('request_malformed', 'The request target must be a path.')
-      }
+      if (visit.problem !== undefined) throw visit.problem
+      checkFraming(request, headers, limits.headers)
       const settings = options.settings()
       const policy: DoorPolicy = { ...settings, host: options.host, port }
       checkHost(headers, policy)
       origin = checkOrigin(headers, policy)
+      checkExpectation(headers)
 
       if (request.method === 'OPTIONS') {
-        sendOptions(response, route, common(), origin !== undefined)
+        sendOptions(visit, route, origin !== undefined, manner())
         return
       }
       if (route.kind === 'none') {
@@ -113,19 +167,24 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         )
       }
       if (route.kind !== 'api') {
-        sendDocument(request, response, route, headers, common())
+        sendDocument(visit, route, headers, manner())
         return
       }
       checkMediaType(headers)
+      const announced = announcedBytes(headers)
       await options.exchange(
         {
           id,
           api: route.api,
           headers,
-          readBody: () => readBody(request, headers['content-length'], settings.bodyLimitBytes),
+          readBody: () => readBody(visit, announced, settings.bodyLimitBytes, budget),
           startedMs,
         },
-        createSink(response, common),
+        createSink(
+          response,
+          () => (draining ? [...common(), ['connection', 'close']] : common()),
+          limits.stallMs,
+        ),
       )
     } catch (thrown) {
       const thrownError = toProxyError(thrown)
@@ -135,23 +194,38 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       if (error.code === 'internal') {
         options.onUnexpected(error.cause instanceof Error ? error.cause : error)
       }
-      sendError(request, response, error, shape, id, common())
+      if (error.code === 'method_not_allowed' && route !== undefined) {
+        error.headers = [...error.headers, ['allow', allowedMethods(route).join(', ')]]
+      }
+      sendError(visit, error, shape, id, manner(draining || UNTRUSTED.has(error.code)))
+    } finally {
+      budget.giveBack(visit.heldBytes)
     }
   }
 
+  function refuseTunnel(socket: Socket): void {
+    const error = new ProxyError('method_not_allowed', 'This proxy makes no tunnels.')
+    socket.on('error', () => {
+      socket.destroy()
+    })
+    socket.setTimeout(limits.lingerMs, () => {
+      socket.destroy()
+    })
+    socket.end(renderLastWords(error, mintRequestId(Date.now()), undefined))
+  }
+
   function sendDocument(
-    request: IncomingMessage,
-    response: ServerResponse,
+    visit: Visit,
     route: Exclude<Route, { kind: 'api' | 'none' }>,
     headers: RequestHeaders,
-    common: [string, string][],
+    manner: Manner,
   ): void {
     let status = 200
     let document: object
     switch (route.kind) {
       case 'metrics': {
         const { type, text } = options.metrics(headers)
-        sendText(request, response, status, text, type, common)
+        sendWhole(visit, status, [['content-type', type]], text, manner)
         return
       }
       case 'models': {
@@ -180,7 +254,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         document = { status: draining ? 'draining' : 'ok', name: 'aiproxy' }
         break
     }
-    sendJson(request, response, status, document, common)
+    sendJson(visit, status, [], document, manner)
   }
 
   return {
@@ -236,14 +310,9 @@ function pathOf(target: string): string {
   return target.split('?', 1)[0] ?? target
 }
 
-function sendOptions(
-  response: ServerResponse,
-  route: Route,
-  common: [string, string][],
-  preflight: boolean,
-): void {
+function sendOptions(visit: Visit, route: Route, preflight: boolean, manner: Manner): void {
   const methods = [...(route.kind === 'none' ? [] : allowedMethods(route)), 'OPTIONS'].join(', ')
-  const headers = [...common, ['allow', methods]]
+  const headers: [string, string][] = [['allow', methods]]
   if (preflight) {
     headers.push(
       ['access-control-allow-methods', methods],
@@ -253,75 +322,5 @@ function sendOptions(
       ],
     )
   }
-  response.writeHead(204, headers.flat())
-  response.end()
-}
-
-function sendJson(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  document: object,
-  headers: ReadonlyArray<readonly [string, string]>,
-): void {
-  sendText(request, response, status, JSON.stringify(document), 'application/json', headers)
-}
-
-function sendText(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  body: string,
-  type: string,
-  headers: ReadonlyArray<readonly [string, string]>,
-): void {
-  response.writeHead(status, [
-    ...headers.flat(),
-    'content-type',
-    type,
-    'content-length',
-    String(Buffer.byteLength(body)),
-  ])
-  response.end(request.method === 'HEAD' ? undefined : body)
-}
-
-/** Writes the error in the caller's shape. After the head is sent there is nothing left to say but the end. */
-function sendError(
-  request: IncomingMessage,
-  response: ServerResponse,
-  error: ProxyError,
-  shape: Shape,
-  id: string,
-  common: [string, string][],
-): void {
-  if (response.headersSent) {
-    response.destroy()
-    return
-  }
-  const headers: [string, string][] = [
-    ...common,
-    ...error.headers.map(([name, value]): [string, string] => [name, value]),
-    ['x-aiproxy-error', error.source],
-  ]
-  if (error.retryAfterSeconds !== undefined) {
-    headers.push(['retry-after', String(error.retryAfterSeconds)])
-  }
-  if (error.code === 'method_not_allowed') {
-    headers.push(['allow', allowedMethods(findRoute(request.url ?? '/', undefined)).join(', ')])
-  }
-  // What is left of an oversized or unread body is not read to keep the connection.
-  if (error.code === 'body_too_large') headers.push(['connection', 'close'])
-  if (error.raw !== undefined) {
-    response.writeHead(error.status, [
-      ...headers.flat(),
-      'content-type',
-      error.raw.contentType,
-      'content-length',
-      String(error.raw.body.length),
-    ])
-    response.end(error.raw.body)
-    return
-  }
-  const body = shape === 'openai' ? renderOpenAi(error) : renderAnthropic(error, id)
-  sendJson(request, response, error.status, body, headers)
+  sendWhole(visit, 204, headers, undefined, manner)
 }

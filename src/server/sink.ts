@@ -1,19 +1,23 @@
 /** A reply on a socket, as the exchange writes it. */
 import type { ServerResponse } from 'node:http'
 import type { ReplySink } from '../exchange.ts'
+import { guardStall, liftStallGuard } from './reply.ts'
 
 // Beyond this, copying costs more than a second write.
 const ONE_WRITE_BYTES = 64 * 1024
 
 /**
  * `common` goes on every reply (request ids, CORS for an allowed origin, `connection` while draining).
- * The head is held until the first write, so that a reply in one piece gets its content length.
+ * The head is held until the first write, so that a reply in one piece gets its content length. A reader
+ * that takes nothing for `stallMs` is cut off.
  */
 export function createSink(
   response: ServerResponse,
   common: () => ReadonlyArray<readonly [string, string]>,
+  stallMs: number,
 ): ReplySink {
   let head: { status: number; headers: string[] } | undefined
+  let behind = false
 
   function sendHead(bodyBytes: number | undefined): void {
     if (head === undefined) return
@@ -30,10 +34,16 @@ export function createSink(
     },
     write(chunk) {
       sendHead(undefined)
-      return response.write(chunk)
+      const keepsUp = response.write(chunk)
+      if (!keepsUp && !behind) {
+        behind = true
+        guardStall(response, stallMs)
+      }
+      return keepsUp
     },
     end(chunk) {
       sendHead(chunk === undefined ? 0 : Buffer.byteLength(chunk))
+      guardStall(response, stallMs)
       if (chunk instanceof Uint8Array && chunk.length <= ONE_WRITE_BYTES) {
         // Node joins the head with a string, and so makes one packet of a reply, but not with bytes.
         const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
@@ -41,7 +51,13 @@ export function createSink(
       } else response.end(chunk)
     },
     onDrain(listener) {
-      response.on('drain', listener)
+      response.on('drain', () => {
+        if (behind) {
+          behind = false
+          if (!response.writableEnded) liftStallGuard(response)
+        }
+        listener()
+      })
     },
     onGone(listener) {
       // The response's close, not the request's: that one fires as soon as the body was read.
