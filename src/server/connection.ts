@@ -116,7 +116,8 @@ export function createConnections({ limits, answer, mintId }: ConnectionsOptions
     enter(visit) {
       const { socket } = visit.request
       const line = lineOf(socket)
-      if (line.lastWordsAtBytes !== undefined) return
+      // After a reply that ends the connection: nobody would read another one.
+      if (line.lastWordsAtBytes !== undefined || !socket.writable) return
       line.newest = visit
       if (line.current === undefined) start(visit, line, socket)
       else if (line.full) {

@@ -60,11 +60,14 @@ export interface FrontDoor {
 
 const NO_HEADERS: RequestHeaders = Object.freeze(Object.create(null))
 
-// After these it is not certain where the next request begins, or whether both sides mean the same by it.
-const UNTRUSTED: ReadonlySet<ErrorCode> = new Set([
+// After these it is not certain where the next request begins, or not worth finding out.
+const LAST_ON_CONNECTION: ReadonlySet<ErrorCode> = new Set([
   'request_malformed',
   'transfer_encoding_unsupported',
   'headers_too_large',
+  'body_too_large',
+  'request_timeout',
+  'overloaded',
 ])
 
 /** Creates the server; it opens its port with `listen`. */
@@ -197,7 +200,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       if (error.code === 'method_not_allowed' && route !== undefined) {
         error.headers = [...error.headers, ['allow', allowedMethods(route).join(', ')]]
       }
-      sendError(visit, error, shape, id, manner(draining || UNTRUSTED.has(error.code)))
+      sendError(visit, error, shape, id, manner(draining || LAST_ON_CONNECTION.has(error.code)))
     } finally {
       budget.giveBack(visit.heldBytes)
     }

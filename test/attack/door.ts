@@ -18,6 +18,7 @@ export interface Door {
   readonly seen: { calls: number; bodies: string[]; failures: string[] }
   /** Defects the door reported; a test that expects none fails on any. */
   readonly unexpected: Error[]
+  close(graceMs: number): Promise<void>
 }
 
 export interface DoorOptions {
@@ -81,7 +82,7 @@ export async function openDoor(owner: Owner, options: DoorOptions = {}): Promise
   })
   const { port } = await door.listen()
   owner.after(() => door.close(0))
-  return { port, seen, unexpected }
+  return { port, seen, unexpected, close: (graceMs) => door.close(graceMs) }
 }
 
 export interface RawReply {
@@ -158,35 +159,53 @@ export function rawClient(port: number): RawClient {
   }
 }
 
-/** One connection, these bytes, everything that comes back until the server closes or falls silent. */
-export async function exchangeRaw(
-  port: number,
-  bytes: string | Uint8Array,
-  options: { readonly silentMs?: number } = {},
-): Promise<{ readonly text: string; readonly closed: boolean; readonly reset: boolean }> {
-  const client = rawClient(port)
-  client.write(bytes)
-  const silentMs = options.silentMs ?? 150
-  let timer: NodeJS.Timeout | undefined
-  const silence = new Promise<'silent'>((resolve) => {
-    const restart = (): void => {
-      clearTimeout(timer)
-      timer = setTimeout(() => {
-        resolve('silent')
-      }, silentMs)
-    }
-    client.socket.on('data', restart)
-    restart()
-  })
-  const end = await Promise.race([client.over, silence])
-  clearTimeout(timer)
-  client.socket.destroy()
-  return end === 'silent'
-    ? { text: client.text(), closed: false, reset: false }
-    : { text: end.text, closed: true, reset: end.reset }
+export interface Talk {
+  /** Every reply to the bytes, the one to the probe not among them. */
+  readonly replies: readonly RawReply[]
+  /** `open`: a request after it was answered on the same connection. */
+  readonly end: 'open' | 'closed' | 'reset'
 }
 
-/** The replies in a received text, interim ones (1xx) included. */
+/**
+ * One connection, these bytes, and what came of it. When as many replies have come as `expected` says and
+ * the last one does not announce the end, a health check on the same connection shows whether both sides
+ * still agree where they are.
+ */
+export async function talk(
+  port: number,
+  bytes: string | Uint8Array,
+  options: { readonly expected?: number; readonly method?: string } = {},
+): Promise<Talk> {
+  const client = rawClient(port)
+  const methods = Array.from({ length: 1_000 }, () => options.method ?? 'POST')
+  const whole = (text: string): readonly RawReply[] => readReplies(text, methods)
+  try {
+    client.write(bytes)
+    const wanted = options.expected ?? 1
+    const first = client.until(`${wanted} replies`, (text) => {
+      const replies = whole(text)
+      return replies.length >= wanted || replies.at(-1)?.headers.get('connection') === 'close'
+    })
+    await first.catch(() => '')
+    if (whole(client.text()).at(-1)?.headers.get('connection') === 'close') {
+      const { text, reset } = await within(client.over, 'the end of the connection')
+      return { replies: whole(text), end: reset ? 'reset' : 'closed' }
+    }
+    const before = client.text().length
+    client.write(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`)
+    const { text, reset } = await within(client.over, 'the end of the connection')
+    const probe = readReplies(text.slice(before))
+    const alive = probe.length === 1 && probe[0]?.status === 200
+    return {
+      replies: whole(alive ? text.slice(0, before) : text),
+      end: alive ? 'open' : reset ? 'reset' : 'closed',
+    }
+  } finally {
+    client.socket.destroy()
+  }
+}
+
+/** The whole replies in a received text, interim ones (1xx) included. */
 export function readReplies(text: string, methods: readonly string[] = []): RawReply[] {
   const replies: RawReply[] = []
   let rest = text
@@ -206,6 +225,7 @@ export function readReplies(text: string, methods: readonly string[] = []): RawR
     rest = rest.slice(end + 4)
     const bodiless = status < 200 || status === 204 || methods[replies.length] === 'HEAD'
     const length = bodiless ? 0 : Number(headers.get('content-length') ?? rest.length)
+    if (rest.length < length) break
     replies.push({ status, headers, body: rest.slice(0, length) })
     rest = rest.slice(length)
   }
