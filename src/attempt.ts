@@ -10,6 +10,7 @@ import type { ReplyPipe } from './dialects/reply-pipe.ts'
 import { ProxyError, toProxyError } from './errors/proxy-error.ts'
 import type { Redact } from './errors/redact.ts'
 import type { ReplySink } from './exchange.ts'
+import type { Reach } from './routing/retry.ts'
 import type { Target } from './routing/targets.ts'
 import type { Upstream, UpstreamCall, UpstreamHeaders } from './upstream/upstream.ts'
 
@@ -21,6 +22,8 @@ export interface AttemptPlan {
   /** The caller asked for a stream; what arrives is decided by its content type. */
   readonly stream: boolean
   readonly deadlineMs: number
+  /** Until content, whatever else arrives: pings are life, not progress. Streams only. */
+  readonly firstContentMs: number
   /** Builds the pipe once it is known whether the provider streams. */
   readonly createPipe: (upstreamStreams: boolean) => ReplyPipe
   /** Header pairs for the reply's head, built when it is about to be sent. */
@@ -35,8 +38,10 @@ export interface AttemptResult {
   readonly end: 'answered' | 'truncated' | 'failed' | 'gone'
   /** What went wrong, for `truncated` and `failed`. */
   readonly error: ProxyError | undefined
-  /** Something was sent; without it the failure is our own finding. */
+  /** The provider was turned to; without it the failure is our own finding. */
   readonly contacted: boolean
+  /** How far the request came. */
+  readonly reach: Reach
   /** As received; `undefined` when no head came. */
   readonly status: number | undefined
   readonly headers: UpstreamHeaders | undefined
@@ -53,8 +58,9 @@ export interface RunningAttempt {
   leave(): void
 }
 
-// An error page larger than this says nothing more.
+// An error page larger than this says nothing more, and one that takes longer has said enough.
 const MAX_ERROR_BYTES = 256 * 1024
+const ERROR_BODY_MS = 5_000
 
 /** Sends the prepared call. The result never rejects: every end is a value. */
 export function startAttempt(
@@ -69,6 +75,9 @@ export function startAttempt(
   let errorBytes = 0
   let committed = false
   let over = false
+  let reach: Reach = 'sent'
+  // Until the first content; then, for an error reply, until its body has had its time.
+  let timer: NodeJS.Timeout | undefined
   let call: UpstreamCall | undefined
   let settle!: (result: AttemptResult) => void
   const result = new Promise<AttemptResult>((resolve) => {
@@ -78,10 +87,12 @@ export function startAttempt(
   function finish(end: AttemptResult['end'], error?: ProxyError): void {
     if (over) return
     over = true
+    clearTimeout(timer)
     settle({
       end,
       error,
       contacted: true,
+      reach,
       status,
       headers,
       usage: pipe?.usage,
@@ -104,9 +115,17 @@ export function startAttempt(
     finish('truncated', error)
   }
 
+  /** The status has said what matters: the rest of an error reply is not worth waiting for. */
+  function failWithStatus(): void {
+    if (over || errorChunks === undefined) return
+    finish('failed', readUpstreamError(plan, status ?? 502, headers ?? {}, errorChunks))
+    call?.abort()
+  }
+
   function commit(): void {
     if (committed) return
     committed = true
+    clearTimeout(timer)
     sink.head(status ?? 200, plan.replyHeaders(status ?? 200, headers ?? {}))
   }
 
@@ -126,6 +145,17 @@ export function startAttempt(
   }
 
   sink.onDrain(() => call?.resume())
+  if (plan.stream && plan.firstContentMs < plan.deadlineMs) {
+    timer = setTimeout(() => {
+      const { name } = plan.target.provider
+      breakOff(
+        new ProxyError(
+          'upstream_timeout',
+          `${name} said nothing of substance for ${Math.round(plan.firstContentMs / 1000)} s.`,
+        ),
+      )
+    }, plan.firstContentMs).unref()
+  }
 
   call = upstream.send(
     {
@@ -143,6 +173,8 @@ export function startAttempt(
         headers = upstreamHeaders
         if (upstreamStatus < 200 || upstreamStatus > 299) {
           errorChunks = []
+          clearTimeout(timer)
+          timer = setTimeout(failWithStatus, ERROR_BODY_MS).unref()
           return
         }
         const type = upstreamHeaders['content-type'] ?? ''
@@ -152,8 +184,9 @@ export function startAttempt(
       onBody(chunk) {
         if (over) return
         if (errorChunks !== undefined) {
-          if (errorBytes < MAX_ERROR_BYTES) errorChunks.push(chunk)
+          errorChunks.push(chunk)
           errorBytes += chunk.length
+          if (errorBytes >= MAX_ERROR_BYTES) failWithStatus()
           return
         }
         guarded(() => {
@@ -173,7 +206,7 @@ export function startAttempt(
       onEnd() {
         if (over) return
         if (errorChunks !== undefined) {
-          finish('failed', readUpstreamError(plan, status ?? 502, headers ?? {}, errorChunks))
+          failWithStatus()
           return
         }
         guarded(() => {
@@ -190,7 +223,12 @@ export function startAttempt(
         })
       },
 
-      onFailure(error) {
+      onFailure(error, came) {
+        if (errorChunks !== undefined) {
+          failWithStatus()
+          return
+        }
+        reach = came
         breakOff(error)
       },
     },
@@ -216,6 +254,7 @@ function headTimeoutMs({ target, stream, deadlineMs }: AttemptPlan): number {
 
 const NOTHING_SENT: Omit<AttemptResult, 'end' | 'error'> = {
   contacted: false,
+  reach: 'none',
   status: undefined,
   headers: undefined,
   usage: undefined,

@@ -4,13 +4,14 @@
 import type { Limiter } from './access/limits.ts'
 import { createAllowance } from './allowance.ts'
 import type { Allowance } from './allowance.ts'
+import type { UseOf } from './usage/past-use.ts'
 import type { Config, User } from './config/config.ts'
 import { failedAttempt, localAttempt, startAttempt } from './attempt.ts'
 import type { RunningAttempt } from './attempt.ts'
 import { createAnswerPipe } from './dialects/answer-pipe.ts'
 import { NO_HINTS } from './dialects/dialect.ts'
 import type { Api } from './dialects/dialect.ts'
-import { mapErrorHeaders, mapReplyHeaders } from './dialects/headers.ts'
+import { mapReplyHeaders } from './dialects/headers.ts'
 import type { ChatRequest, JsonObject } from './dialects/neutral.ts'
 import { createNotes, renderNotes } from './dialects/notes.ts'
 import { answerLocally } from './dialects/local-answers.ts'
@@ -19,15 +20,22 @@ import type { Inbound, PreparedCall } from './dialects/prepare.ts'
 import { callerDialect, targetDialect } from './dialects/registry.ts'
 import { ProxyError, toProxyError } from './errors/proxy-error.ts'
 import type { Redact } from './errors/redact.ts'
+import { holdEnd } from './held-end.ts'
+import { createLiveSink } from './live-sink.ts'
+import type { LiveSink } from './live-sink.ts'
 import { classifyFault } from './routing/fault.ts'
 import type { Health } from './routing/health.ts'
+import { createJourney } from './routing/journey.ts'
+import type { Failure, Journey, Step } from './routing/journey.ts'
+import { restingError } from './routing/rest-error.ts'
+import { adviseRetry } from './routing/retry.ts'
 import type { Routes, Target } from './routing/targets.ts'
 import type { Upstream, UpstreamHeaders } from './upstream/upstream.ts'
 import type { Ledger } from './usage/ledger.ts'
-import type { UseOf } from './usage/past-use.ts'
 import type { AttemptRecord, UsageRecord } from './usage/record.ts'
 import { createTrail } from './trail.ts'
-import type { Trail } from './trail.ts'
+import type { HeaderPairs, Trail } from './trail.ts'
+import { pause } from './pause.ts'
 import { parseJsonObject } from './wire/json.ts'
 import { parseRetryAfter } from './wire/retry-after.ts'
 
@@ -98,17 +106,30 @@ export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Pr
   const trail = createTrail(call)
   const allowance = createAllowance(call.api, rooms)
   let record: UsageRecord
+  const held = holdEnd(sink)
+  let live: LiveSink | undefined
+  const keepAlive = (headers: () => HeaderPairs): LiveSink => {
+    live = createLiveSink(held.sink, callerDialect(call.api).name, headers)
+    return live
+  }
   try {
-    record = await answer(call, sink, rooms, trail, allowance)
+    record = await answer(call, held.sink, keepAlive, { rooms, trail, allowance })
   } catch (thrown) {
     const error = toProxyError(thrown)
-    const line = trail.refused(error)
-    finish(rooms, line, allowance)
-    const own = allowance.headers(error.headers)
-    error.headers = [...error.headers, ...own, ...trail.failureHeaders()]
-    throw error
+    finish(rooms, trail.refused(error), allowance)
+    const told = trail.failureHeaders()
+    const said = error.headers.filter(([name]) => !told.some(([other]) => other === name))
+    error.headers = [...said, ...allowance.headers(said), ...told]
+    live?.still()
+    if (live?.begun !== true) throw error
+    // The caller has its 200 already: what went wrong is told as the dialect's error event.
+    live.end(callerDialect(call.api).createStreamTap().fail(error, call.id))
+    held.release()
+    return
   }
+  live?.still()
   finish(rooms, record, allowance)
+  held.release()
 }
 
 function finish(rooms: Rooms, record: UsageRecord, allowance: Allowance): void {
@@ -121,14 +142,14 @@ function finish(rooms: Rooms, record: UsageRecord, allowance: Allowance): void {
 async function answer(
   call: Call,
   sink: ReplySink,
-  rooms: Rooms,
-  trail: Trail,
-  allowance: Allowance,
+  keepAlive: (headers: () => HeaderPairs) => LiveSink,
+  surroundings: Surroundings,
 ): Promise<UsageRecord> {
+  const { rooms, trail, allowance } = surroundings
   let running: RunningAttempt | undefined
-  let gone = false
+  const gone = new AbortController()
   sink.onGone(() => {
-    gone = true
+    gone.abort()
     running?.leave()
   })
 
@@ -145,17 +166,24 @@ async function answer(
   trail.asks(model, inbound)
   const chain = rooms.routes.resolve(user, model)
   const targets = call.noFailover === true ? chain.slice(0, 1) : chain
-  if (targets[0] !== undefined) allowance.open(user, targets[0], inbound)
   if (!rooms.ledger.check()) {
     throw new ProxyError('usage_log_unavailable', 'The usage log cannot be written.')
   }
+  if (targets[0] !== undefined) allowance.open(user, targets[0], inbound)
 
   // Who answers: each target in turn, until one has.
   const deadlineAtMs = call.startedMs + (call.deadlineMs ?? rooms.config.failover.deadlineMs)
-  const order = inOrderOfHealth(targets, rooms.health, trail)
+  const mocked = targets.some(({ provider }) => provider.mock)
+  const reply = inbound.stream
+    ? keepAlive(() => [
+        ...bodyHeaders(true, {}),
+        ...(mocked ? [['x-aiproxy-mock', 'true'] as const] : []),
+      ])
+    : sink
+  const journey = startJourney(targets, deadlineAtMs, rooms)
   let requestedError: ProxyError | undefined
   let lastError: ProxyError | undefined
-  const moveOn = (next: Target, message: string): void => {
+  const tellFailover = (message: string, next: Target): void => {
     const failed = trail.lastAttempt()
     rooms.hooks.onFailover?.({
       id: call.id,
@@ -165,48 +193,78 @@ async function answer(
       next: next.model.name,
     })
   }
-  for (const [position, target] of order.entries()) {
-    const next = order[position + 1]
-    const overLimit = allowance.moveTo(target)
-    if (overLimit !== undefined) {
-      trail.overLimit(target)
-      lastError = overLimit
-      if (target === targets[0]) requestedError = overLimit
-      if (next !== undefined) moveOn(next, overLimit.message)
-      continue
-    }
-    trail.tries(target)
-    const remainingMs = deadlineAtMs - performance.now()
-    running = tryTarget(target, inbound, remainingMs, { sink, rooms, trail, allowance })
-    if (gone) running.leave()
-    // oxlint-disable-next-line no-await-in-loop -- one target after the other is the point
-    const result = await running.result
-    const error = result.error && explain(result.error, result.headers, target, inbound)
-    const fault = error === undefined ? undefined : classifyFault(error)
-    trail.tried(result, fault)
-    if (result.end === 'gone') return trail.abandoned()
-    if (error === undefined || fault === undefined) {
-      rooms.health.succeeded(healthKey(target))
-      return trail.answered()
-    }
+  try {
+    let step = journey.begin(performance.now())
+    notePassedOver(step, targets, journey, trail)
+    while (step.kind === 'try') {
+      const { target } = step
+      // oxlint-disable-next-line no-await-in-loop -- one attempt after the other is the point
+      if (step.waitMs > 0) await pause(step.waitMs, gone.signal)
+      if (gone.signal.aborted) return trail.abandoned()
+      const overLimit = allowance.moveTo(target)
+      if (overLimit !== undefined) {
+        trail.overLimit(target)
+        lastError = overLimit
+        step = journey.failed(noRoom(overLimit), performance.now())
+        if (step.kind === 'try') tellFailover(overLimit.message, step.target)
+        continue
+      }
+      journey.departed(performance.now())
+      trail.tries(target)
+      const remainingMs = deadlineAtMs - performance.now()
+      running = tryTarget(target, inbound, remainingMs, step.left > 0, reply, surroundings)
+      if (gone.signal.aborted) running.leave()
+      // oxlint-disable-next-line no-await-in-loop
+      const result = await running.result
+      const error = result.error && explain(result.error, result.headers, target, inbound)
+      const fault = error === undefined ? undefined : classifyFault(error)
+      trail.tried(result, fault)
+      if (result.end === 'gone') return trail.abandoned()
+      if (error === undefined || fault === undefined) {
+        journey.answered(performance.now())
+        return trail.answered()
+      }
 
-    if (result.contacted) {
-      const waitMs = parseRetryAfter(result.headers ?? {}, Date.now())
-      rooms.health.failed(healthKey(target), fault, waitMs, performance.now())
+      const failure: Failure = {
+        error,
+        fault,
+        advice: adviseRetry(error, fault, result.reach, result.status),
+        reach: result.reach,
+        retryAfterMs: parseRetryAfter(result.headers ?? {}, Date.now()),
+        skip: target !== targets[0] && error.code === 'untranslatable',
+      }
+      if (result.end === 'truncated') {
+        journey.broke(failure, performance.now())
+        return trail.truncated(error)
+      }
+      lastError = error
+      if (target === targets[0]) requestedError = error
+      step = journey.failed(failure, performance.now())
+      if (step.kind === 'try' && !step.again) tellFailover(error.message, step.target)
     }
-    if (result.end === 'truncated') return trail.truncated(error)
-    lastError = error
-    if (target === targets[0]) requestedError = error
-    // What this backup cannot be asked says nothing about the next one.
-    const skips = target !== targets[0] && error.code === 'untranslatable'
-    if (next === undefined || !(skips || rooms.config.failover.on.has(fault))) break
-    moveOn(next, error.message)
+  } finally {
+    journey.end()
   }
 
   // Nobody did: the requested model's own error.
   throw (
-    requestedError ?? lastError ?? new ProxyError('internal', 'No target was tried for this model.')
+    requestedError ??
+    errorOfRest(targets[0], journey) ??
+    lastError ??
+    new ProxyError('internal', 'No target was tried for this model.')
   )
+}
+
+/** This user's limits leave no room at a target: nothing is wrong with it, and others may have room. */
+function noRoom(error: ProxyError): Failure {
+  return {
+    error,
+    fault: 'rate',
+    advice: 'elsewhere',
+    reach: 'none',
+    retryAfterMs: undefined,
+    skip: true,
+  }
 }
 
 function whoIsCalling(call: Call, rooms: Rooms): User {
@@ -235,23 +293,45 @@ function createInbound(call: Call, body: Uint8Array, json: JsonObject): Inbound 
   }
 }
 
-/** Targets that rest come last: they are asked only when nobody else could answer. */
-function inOrderOfHealth(targets: readonly Target[], health: Health, trail: Trail): Target[] {
-  const nowMs = performance.now()
-  const restOf = (target: Target) => health.resting(healthKey(target), nowMs)
-  const awake = targets.filter((target) => restOf(target) === undefined)
-  if (awake.length === 0 || awake.length === targets.length) return [...targets]
-  const asleep: Target[] = []
+function startJourney(
+  targets: readonly Target[],
+  deadlineAtMs: number,
+  { config, health }: Rooms,
+): Journey<Target> {
+  return createJourney({
+    targets,
+    keyOf: healthKey,
+    siblingsOf: ({ provider }) =>
+      [...config.models.values()]
+        .filter((model) => model.provider === provider.name && !provider.mock)
+        .map((model) => ({ model, provider })),
+    // The mock shows faults on purpose.
+    tireless: ({ provider }) => provider.mock,
+    on: config.failover.on,
+    deadlineAtMs,
+    health,
+    random: Math.random,
+  })
+}
+
+/** The targets ahead of the first one tried: they rest. A backup behind it is nobody's concern yet. */
+function notePassedOver(
+  step: Step<Target>,
+  targets: readonly Target[],
+  journey: Journey<Target>,
+  trail: Trail,
+): void {
   for (const target of targets) {
-    const rest = restOf(target)
-    if (rest === undefined) continue
-    asleep.push(target)
-    // A backup that rests behind a target that is awake is nobody's concern yet.
-    if (targets.indexOf(target) < targets.indexOf(awake[0] ?? target)) {
-      trail.passedOver(target, rest)
-    }
+    if (step.kind === 'try' && target === step.target) return
+    const rest = journey.restOf(target, performance.now())
+    if (rest !== undefined) trail.passedOver(target, rest)
   }
-  return [...awake, ...asleep]
+}
+
+/** The requested model was not asked because it rests: the error it rests for. */
+function errorOfRest(target: Target | undefined, journey: Journey<Target>): ProxyError | undefined {
+  const rest = target && journey.restOf(target, performance.now())
+  return rest && target && restingError(target.model.name, rest)
 }
 
 /** Limits rest per provider, credential and model; a provider has one credential. */
@@ -261,7 +341,6 @@ export function healthKey(target: Target): string {
 
 /** What is the same for every target of one exchange. */
 interface Surroundings {
-  readonly sink: ReplySink
   readonly rooms: Rooms
   readonly trail: Trail
   readonly allowance: Allowance
@@ -271,7 +350,9 @@ function tryTarget(
   target: Target,
   inbound: Inbound,
   remainingMs: number,
-  { sink, rooms, trail, allowance }: Surroundings,
+  othersLeft: boolean,
+  sink: ReplySink,
+  { rooms, trail, allowance }: Surroundings,
 ): RunningAttempt {
   const { model, provider } = target
   if (remainingMs <= 0) {
@@ -287,8 +368,6 @@ function tryTarget(
       ),
     )
   }
-  rooms.health.probing(healthKey(target), performance.now())
-
   const dialect = targetDialect(provider, model.upstreamName, inbound, model.rules)
   const { upstreamName, maxTokens, strict, rules } = model
   const traits = { model: upstreamName, maxTokens, strict, rules }
@@ -314,6 +393,10 @@ function tryTarget(
       caller: inbound.caller,
       stream: inbound.stream,
       deadlineMs: remainingMs,
+      // Long reasoning may be silent for minutes; half the time is enough where another could answer.
+      firstContentMs: othersLeft
+        ? Math.max(remainingMs / 2, Math.min(provider.timeouts.idleMs, remainingMs))
+        : remainingMs,
       redact: rooms.redact,
       createPipe: (targetStreams) =>
         createAnswerPipe(
@@ -364,8 +447,13 @@ function explain(
   const explained = aboutOurKey(error, provider.name)
   if (headers !== undefined) {
     const dialect = targetDialect(provider, model.upstreamName, inbound, model.rules)
-    const caller = inbound.caller.name
-    explained.headers = mapErrorHeaders(headers, dialect.name, caller, Date.now(), explained)
+    // Whether a client should retry is for us to say: we have.
+    explained.headers = mapReplyHeaders(
+      headers,
+      dialect.name,
+      inbound.caller.name,
+      Date.now(),
+    ).filter(([name]) => name !== 'x-should-retry')
   }
   return explained
 }

@@ -9,6 +9,7 @@ import type { TokenUsage } from './dialects/neutral.ts'
 import type { Inbound } from './dialects/prepare.ts'
 import type { ProxyError } from './errors/proxy-error.ts'
 import type { Call } from './exchange.ts'
+import { adviseRetry, mayBeBilled } from './routing/retry.ts'
 import type { Target } from './routing/targets.ts'
 import type { AttemptRecord, Outcome, UsageRecord } from './usage/record.ts'
 
@@ -160,8 +161,17 @@ export function createTrail(call: Call): Trail {
       waitedMs += ended.contacted ? ms : 0
       // An error inside a 200 stream stands under the status it would have had.
       const status = ended.error?.upstream?.status ?? ended.status
-      if (ended.end !== 'gone' || ended.contacted)
-        attempts.push(attemptOf(target, status, fault, ms))
+      if (ended.end === 'gone' && !ended.contacted) return
+      const { error } = ended
+      const billed =
+        ended.end === 'failed' &&
+        error !== undefined &&
+        fault !== undefined &&
+        mayBeBilled(adviseRetry(error, fault, ended.reach, ended.status))
+      attempts.push({
+        ...attemptOf(target, status, fault, ms),
+        ...(billed && { maybe_billed: true as const }),
+      })
     },
 
     lastAttempt() {
@@ -173,6 +183,8 @@ export function createTrail(call: Call): Trail {
       if (attempts.length > 0 && target?.provider.mock === true) {
         pairs.push(['x-aiproxy-mock', 'true'])
       }
+      // What could be retried was; a client that begins anew would multiply the load of an outage.
+      if (attempts.length > 0) pairs.push(['x-should-retry', 'false'])
       return pairs
     },
 

@@ -25,6 +25,13 @@ export interface AnswerForm {
 // Larger than any reply of a model; a provider gone wild must not take our memory with it.
 const MAX_REPLY_BYTES = 32 * 1024 * 1024
 
+// The same answer as events: every few characters come in an envelope of some hundred bytes.
+const MAX_COLLECTED_BYTES = 4 * MAX_REPLY_BYTES
+
+function tooLarge(bytes: number): ProxyError {
+  return new ProxyError('upstream_protocol', `The reply is larger than ${bytes / 1024 / 1024} MiB.`)
+}
+
 /** The pipe for one reply. Its `push` and `end` throw as ReplyPipe says. */
 export function createAnswerPipe(form: AnswerForm, context: ReplyContext): ReplyPipe {
   const { caller, target } = form
@@ -33,8 +40,13 @@ export function createAnswerPipe(form: AnswerForm, context: ReplyContext): Reply
   }
   if (form.targetStreams) {
     const collector = createReplyCollector(caller, target, context)
+    let streamed = 0
     return createWholePipe(
-      (chunk) => collector.push(chunk),
+      (chunk) => {
+        streamed += chunk.length
+        if (streamed > MAX_COLLECTED_BYTES) throw tooLarge(MAX_COLLECTED_BYTES)
+        collector.push(chunk)
+      },
       () => collector.end(),
       () => collector.finished,
     )
@@ -45,7 +57,7 @@ export function createAnswerPipe(form: AnswerForm, context: ReplyContext): Reply
     (chunk) => {
       bytes += chunk.length
       if (bytes > MAX_REPLY_BYTES) {
-        throw new ProxyError('upstream_protocol', 'The reply is larger than 32 MiB.')
+        throw tooLarge(MAX_REPLY_BYTES)
       }
       chunks.push(chunk)
     },

@@ -12,6 +12,8 @@ import type { Provider } from '../config/config.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { prepareDoor } from './door.ts'
 import type { Door } from './door.ts'
+import { createUnpacker, readEncoding } from './unpack.ts'
+import type { Unpacker } from './unpack.ts'
 
 export interface UpstreamRequest {
   readonly provider: Provider
@@ -31,9 +33,15 @@ export interface UpstreamListener {
   onHead(status: number, headers: UpstreamHeaders): void
   onBody(chunk: Uint8Array): void
   onEnd(): void
-  /** The attempt is over: `upstream_unreachable`, `upstream_timeout` or `upstream_truncated`. */
-  onFailure(error: ProxyError): void
+  /**
+   * The attempt is over: `upstream_unreachable`, `upstream_timeout`, `upstream_truncated` or
+   * `upstream_protocol`.
+   */
+  onFailure(error: ProxyError, reach: FailureReach): void
 }
+
+/** How far the request came: no connection, one to somebody else, or out on the wire. */
+export type FailureReach = 'unsent' | 'untrusted' | 'sent'
 
 /** Lower-case names; a header that came several times is joined. */
 export type UpstreamHeaders = Readonly<Record<string, string | undefined>>
@@ -76,6 +84,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         keepAliveMaxTimeout: 600_000,
         headersTimeout: 0,
         bodyTimeout: 0,
+        maxHeaderSize: MAX_HEADER_BYTES,
       })
       door = { ...prepared, pool }
       doors.set(provider, door)
@@ -121,6 +130,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 // Some servers keep the socket open after the end mark; one that does not gets its connection reused.
 const RELEASE_MS = 1_000
 
+// Reliability §2, response caps. No model writes this much; memory and time stay bounded.
+const MAX_HEADER_BYTES = 16 * 1024
+const MAX_BODY_BYTES = 256 * 1024 * 1024
+// Early hints are allowed; a flood of them is an attempt to keep us busy.
+const MAX_INTERIM_HEADS = 16
+
 /** One request under way. A class because it has a lifetime and undici calls it by method name. */
 class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #listener: UpstreamListener
@@ -134,6 +149,10 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   // No event may follow the last one.
   #over = false
   #paused = false
+  #interimHeads = 0
+  #bodyBytes = 0
+  // The body is compressed although identity was asked for.
+  #unpacker: Unpacker | undefined
 
   constructor(request: UpstreamRequest, listener: UpstreamListener) {
     this.#request = request
@@ -162,12 +181,14 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     if (this.#paused) return
     this.#paused = true
     this.#controller?.pause()
+    this.#unpacker?.pause()
   }
 
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
     this.#controller?.resume()
+    this.#unpacker?.resume()
     if (!this.#over) this.#startTimer(this.#request.idleTimeoutMs)
   }
 
@@ -182,31 +203,85 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
-    if (this.#over || status < 200) return
+    if (this.#over) return
+    if (status < 200) {
+      this.#interimHeads += 1
+      if (this.#interimHeads > MAX_INTERIM_HEADS) {
+        this.#fail(unreadable(this.#request.provider, `${MAX_INTERIM_HEADS} interim replies`))
+      }
+      return
+    }
     this.#phase = 'body'
     this.#startTimer(this.#request.idleTimeoutMs)
-    this.#listener.onHead(status, joinHeaders(headers))
+    const joined = joinHeaders(headers)
+    const encoding = readEncoding(joined['content-encoding'])
+    if (encoding === 'unknown') {
+      this.#fail(unreadable(this.#request.provider, 'an encoding nobody asked for'))
+      return
+    }
+    if (encoding !== 'identity') this.#unpacker = this.#createUnpacker(encoding)
+    this.#listener.onHead(status, joined)
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return
     this.#restartIdleTimer()
-    this.#listener.onBody(chunk)
+    if (this.#unpacker === undefined) this.#take(chunk)
+    else this.#unpacker.push(chunk)
   }
 
   onResponseEnd(): void {
-    clearTimeout(this.#timer)
+    if (this.#over) {
+      clearTimeout(this.#timer)
+      return
+    }
+    if (this.#unpacker === undefined) this.#complete()
+    else this.#unpacker.end()
+  }
+
+  #take(chunk: Uint8Array): void {
+    if (this.#over) return
+    this.#bodyBytes += chunk.length
+    if (this.#bodyBytes > MAX_BODY_BYTES) {
+      this.#fail(unreadable(this.#request.provider, `more than ${MAX_BODY_BYTES} bytes`))
+      return
+    }
+    this.#listener.onBody(chunk)
+  }
+
+  #complete(): void {
     if (this.#over) return
     this.#finish()
     this.#listener.onEnd()
+  }
+
+  #createUnpacker(encoding: 'gzip' | 'deflate' | 'br'): Unpacker {
+    return createUnpacker(encoding, {
+      onBytes: (bytes) => this.#take(bytes),
+      onEnd: () => this.#complete(),
+      onBroken: (why) => this.#fail(unreadable(this.#request.provider, why)),
+      onBehind: () => this.#controller?.pause(),
+      onCaughtUp: () => {
+        if (!this.#paused) this.#controller?.resume()
+      },
+    })
+  }
+
+  /** Ends the attempt for a reason of our own. */
+  #fail(error: ProxyError): void {
+    if (this.#over) return
+    this.#finish()
+    this.#controller?.abort(error)
+    this.#listener.onFailure(error, 'sent')
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     clearTimeout(this.#timer)
     if (this.#over) return
     const bodyBegun = this.#phase === 'body'
+    const reach = reachOf(error, this.#controller !== undefined)
     this.#finish()
-    this.#listener.onFailure(describeFailure(this.#request.provider, error, bodyBegun))
+    this.#listener.onFailure(describeFailure(this.#request.provider, error, bodyBegun, reach), reach)
   }
 
   /** Waits for silence to last `silenceMs`, or for the deadline if that comes first. */
@@ -243,6 +318,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
       : this.#phase === 'head'
         ? `${provider.name} sent nothing for ${seconds(headTimeoutMs)}.`
         : `${provider.name} stopped sending for ${seconds(idleTimeoutMs)}.`
+    const sent = this.#controller !== undefined
     this.#finish()
     this.#controller?.abort(new Error(message))
     this.#listener.onFailure(
@@ -251,12 +327,14 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
           ? 'Raise `deadline` under `failover` in the config file.'
           : `Raise \`timeouts\` of provider ${provider.name} in the config file.`,
       }),
+      sent ? 'sent' : 'unsent',
     )
   }
 
   #finish(): void {
     this.#over = true
     clearTimeout(this.#timer)
+    this.#unpacker?.destroy()
   }
 }
 
@@ -274,9 +352,41 @@ function seconds(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${ms / 1000} s`
 }
 
+/** Node's codes for a certificate that does not hold, and for a handshake that failed. */
+const TLS_FAULT = /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}
+
+function reachOf(error: Error, started: boolean): FailureReach {
+  if (started) return 'sent'
+  return TLS_FAULT.test(codeOf(error)) ? 'untrusted' : 'unsent'
+}
+
+function unreadable(provider: Provider, why: string, cause?: Error): ProxyError {
+  return new ProxyError(
+    'upstream_protocol',
+    `${provider.name} sent an unreadable reply (${why}).`,
+    cause === undefined ? {} : { cause },
+  )
+}
+
+// undici's codes for bytes that are no HTTP, or a reply that contradicts itself.
+const NO_HTTP: ReadonlySet<string> = new Set([
+  'UND_ERR_HEADERS_OVERFLOW',
+  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
+  'HTTPParserError',
+])
+
 /** A connection that failed, in words for a person; undici's code says which way. */
-function describeFailure(provider: Provider, error: Error, bodyBegun: boolean): ProxyError {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name
+function describeFailure(
+  provider: Provider,
+  error: Error,
+  bodyBegun: boolean,
+  reach: FailureReach,
+): ProxyError {
+  const code = codeOf(error)
   if (code === 'UND_ERR_CONNECT_TIMEOUT') {
     return new ProxyError(
       'upstream_timeout',
@@ -291,17 +401,22 @@ function describeFailure(provider: Provider, error: Error, bodyBegun: boolean): 
       { cause: error },
     )
   }
-  // Bytes that are no HTTP are a broken reply; everything else never became one.
-  if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
+  if (error.name === 'HTTPParserError' || NO_HTTP.has(code) || isInterim(error)) {
+    return unreadable(provider, code, error)
+  }
+  if (reach === 'untrusted') {
     return new ProxyError(
-      'upstream_protocol',
-      `${provider.name} sent an unreadable reply (${code}).`,
-      {
-        cause: error,
-      },
+      'upstream_unreachable',
+      `${provider.name} cannot be trusted: TLS failed (${code}).`,
+      { cause: error, hint: `Check \`base_url\` of provider ${provider.name}, and its certificate.` },
     )
   }
   return new ProxyError('upstream_unreachable', `${provider.name} cannot be reached (${code}).`, {
     cause: error,
   })
+}
+
+/** undici breaks off at a 100 or a 101 that nobody asked for, with these words. */
+function isInterim(error: Error): boolean {
+  return error.message === 'bad response' || error.message === 'bad upgrade'
 }

@@ -49,5 +49,7 @@ export interface AttemptRecord {
   readonly class?: string
   /** It was passed over because it rests; seconds left when this request came. */
   readonly resting_s?: number
+  /** It failed, and the provider may charge for it all the same. */
+  readonly maybe_billed?: true
   readonly ms: number
 }
