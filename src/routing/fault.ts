@@ -48,7 +48,8 @@ function classifyUpstream(error: UpstreamError): FaultClass {
     case 'too-large':
     case 'conflict':
       return 'request'
+    // Many a server in front of a provider says no more than the status.
     case 'server':
-      return 'server'
+      return error.status === 503 || error.status === 529 ? 'overload' : 'server'
   }
 }

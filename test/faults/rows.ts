@@ -53,7 +53,8 @@ const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 
 const stall = (peer: Peer): Promise<void> => peer.left
 
-const QUIET = 'connect: 300ms, first_byte: 120ms, idle: 120ms'
+// Long enough that a busy machine's own slowness is not taken for silence.
+const QUIET = 'connect: 2s, first_byte: 500ms, idle: 500ms'
 const UNREACHABLE = { end: 'broken', class: 'transport', code: 'upstream_unreachable' } as const
 const TRUNCATED = { end: 'broken', class: 'transport', code: 'upstream_truncated' } as const
 const TIMEOUT = { end: 'broken', class: 'timeout', code: 'upstream_timeout', billed: true } as const
@@ -106,6 +107,11 @@ const packed =
     await peer.finish()
   }
 
+const empty: Script = async (peer) => {
+  await peer.open('', 0)
+  await peer.finish()
+}
+
 const errorEvent: Record<Dialect, string> = {
   openai: `data: ${JSON.stringify(openaiError('Overloaded.', 'server_error', 'server_is_overloaded'))}\n\n`,
   anthropic: `event: error\ndata: ${JSON.stringify(anthropicError('overloaded_error', 'Overloaded.'))}\n\n`,
@@ -134,7 +140,7 @@ export const BEFORE_FIRST_BYTE: readonly Row[] = [
     ...TIMEOUT,
     again: true,
     timeouts: QUIET,
-    deadlineMs: 400,
+    deadlineMs: 1_600,
     atDeadline: UNARY,
   },
   {
@@ -149,7 +155,7 @@ export const BEFORE_FIRST_BYTE: readonly Row[] = [
     ...TIMEOUT,
     again: true,
     timeouts: QUIET,
-    deadlineMs: 400,
+    deadlineMs: 1_600,
     atDeadline: UNARY,
   },
   {
@@ -343,14 +349,18 @@ export const IN_THE_BODY: readonly Row[] = [
     ...JUNK,
   },
   {
-    title: 'an empty reply',
-    modes: ALL.slice(0, 2),
-    script: async (peer) => {
-      await peer.open('', 0)
-      await peer.finish()
-      if (peer.framing === 'length') await stall(peer)
-    },
+    title: 'an empty JSON reply',
+    modes: UNARY,
+    script: empty,
     ...JUNK,
+  },
+  {
+    title: 'an empty stream',
+    modes: ['before'],
+    script: empty,
+    ...TRUNCATED,
+    again: true,
+    billed: true,
   },
   {
     title: 'more bytes than announced',
@@ -454,8 +464,8 @@ export const IN_THE_BODY: readonly Row[] = [
       clearInterval(drip)
     }),
     ...TIMEOUT,
-    timeouts: 'connect: 300ms, first_byte: 120ms, idle: 150ms',
-    deadlineMs: 600,
+    timeouts: 'connect: 2s, first_byte: 700ms, idle: 700ms',
+    deadlineMs: 1_600,
     // A stream whose pings are no progress is given up in time for another target.
     atDeadline: ['unary', 'after'],
   },

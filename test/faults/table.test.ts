@@ -4,7 +4,7 @@ import { CASES, playCase } from './table.ts'
 
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000)
 
-suite(`the fault table, seed ${seed}`, { concurrency: 16 }, () => {
+suite(`the fault table, seed ${seed}`, { concurrency: 12 }, () => {
   for (const [index, played] of CASES.entries()) {
     test(played.title, { timeout: 30_000 }, async () => {
       await playCase(played, seed + index)

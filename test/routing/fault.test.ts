@@ -8,6 +8,7 @@ const upstream: ReadonlyArray<[number, ErrorKind, string]> = [
   [429, 'rate-limit', 'rate'],
   [503, 'overloaded', 'overload'],
   [529, 'overloaded', 'overload'],
+  [503, 'server', 'overload'],
   [500, 'server', 'server'],
   [502, 'server', 'server'],
   [401, 'authentication', 'credential'],
