@@ -30,6 +30,8 @@ export interface ProxyErrorDetails {
   readonly param?: string | undefined
   /** Seconds until trying again can help; becomes `retry-after`. */
   readonly retryAfterSeconds?: number | undefined
+  /** Anthropic's `details.error_code`, by which its SDKs know what to send instead. */
+  readonly detailCode?: string | undefined
   /** Set when a provider said it: its status and words win over the catalogue's. */
   readonly upstream?: UpstreamError | undefined
   readonly raw?: RawErrorBody | undefined
@@ -42,6 +44,7 @@ export class ProxyError extends Error {
   readonly hint: string | undefined
   readonly param: string | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly detailCode: string | undefined
   readonly upstream: UpstreamError | undefined
   readonly raw: RawErrorBody | undefined
   /** Reply headers that must accompany this error (attempts, notes, retry hints); filled by the exchange. */
@@ -53,6 +56,7 @@ export class ProxyError extends Error {
     this.hint = details.hint ?? ERRORS[code].hint
     this.param = details.param
     this.retryAfterSeconds = details.retryAfterSeconds
+    this.detailCode = details.detailCode
     this.upstream = details.upstream
     this.raw = details.raw
   }

@@ -17,7 +17,11 @@ export interface OpenAiErrorBody {
 
 export interface AnthropicErrorBody {
   readonly type: 'error'
-  readonly error: { readonly type: string; readonly message: string }
+  readonly error: {
+    readonly type: string
+    readonly message: string
+    readonly details?: { readonly error_code: string }
+  }
   readonly request_id: string | null
 }
 
@@ -72,7 +76,11 @@ export function renderOpenAi(error: ProxyError): OpenAiErrorBody {
 export function renderAnthropic(error: ProxyError, requestId: string | null): AnthropicErrorBody {
   return {
     type: 'error',
-    error: { type: ANTHROPIC[error.kind], message: error.message },
+    error: {
+      type: ANTHROPIC[error.kind],
+      message: error.message,
+      ...(error.detailCode === undefined ? {} : { details: { error_code: error.detailCode } }),
+    },
     request_id: requestId,
   }
 }

@@ -59,6 +59,7 @@ export function decodeRequest(body: JsonObject): ChatRequest {
   if (model === undefined || model === '') {
     throw new ProxyError('model_missing', 'The request names no `model`.', { param: 'model' })
   }
+  refuseHeldConversation(body)
   const losses: Loss[] = []
   const messages = decodeConversation(body, losses)
   const tools = decodeTools(body['tools'], losses)
@@ -98,6 +99,19 @@ export function decodeRequest(body: JsonObject): ChatRequest {
     ),
     losses: distinct(losses),
   }
+}
+
+/**
+ * A turn that continues a thread brings its own messages only; the rest is held at Anthropic, and another
+ * model would answer without having seen it. By the error's code the SDKs know to send the whole.
+ */
+function refuseHeldConversation(body: JsonObject): void {
+  if (readObject(body['thread'])?.['type'] !== 'continue') return
+  throw new ProxyError(
+    'untranslatable',
+    'This conversation is held at Anthropic, and another provider’s model answers: send all of its messages.',
+    { param: 'thread', detailCode: 'thread_not_found' },
+  )
 }
 
 function distinct(losses: readonly Loss[]): Loss[] {
