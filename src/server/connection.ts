@@ -156,7 +156,9 @@ export function createConnections({ limits, answer, mintId }: ConnectionsOptions
         // Those before it were well-formed: they get their replies.
         if (!isAfterLastRequest(error)) line.problem ??= problem
       } else if (current.lingersFromBytes !== undefined) {
-        if (socket.bytesRead - current.lingersFromBytes > limits.lingerBytes) socket.destroy()
+        // All of the reply is written; nothing more can come, or too much did.
+        if (socket.readableEnded) socket.destroySoon()
+        else if (socket.bytesRead - current.lingersFromBytes > limits.lingerBytes) socket.destroy()
       } else if (current.response.headersSent) socket.destroySoon()
       else {
         current.problem ??= problem
