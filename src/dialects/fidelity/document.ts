@@ -41,7 +41,7 @@ export function renderFidelityDocument(tables: readonly FidelityTable[]): string
     const cells = rows.toSorted(byPath).map(cellsOf)
     return `## ${SPOKEN[from]} → ${SPOKEN[to]}\n\n${renderTable(HEAD, cells)}`
   })
-  return `${[INTRODUCTION, ...sections].join('\n')}`
+  return [INTRODUCTION, ...sections].join('\n')
 }
 
 function byPath(left: FidelityRow, right: FidelityRow): number {
