@@ -2,7 +2,6 @@
  * Which headers cross the proxy, in both directions (wire-formats G.1, G.2, E.5). Two allow-lists: what
  * is not named here stays on its side. Credentials are never among them.
  */
-import type { ErrorKind } from '../errors/catalog.ts'
 import type { DialectName } from './dialect.ts'
 
 type HeaderPair = readonly [string, string]
@@ -122,27 +121,6 @@ export function mapReplyHeaders(
   const anyId = id ?? upstreamHeaders['x-request-id'] ?? upstreamHeaders['request-id']
   if (anyId !== undefined && isPlain(anyId)) mapped.push(['x-upstream-request-id', anyId])
   return mapped
-}
-
-/**
- * The same for a reply that is an error. OpenAI says with a 429 that the money is spent, as well as that
- * the rate is; Anthropic's clients would try for minutes against the former (wire-formats E.3).
- */
-export function mapErrorHeaders(
-  upstreamHeaders: HeaderRecord,
-  from: DialectName,
-  to: DialectName,
-  nowMs: number,
-  error: { readonly kind: ErrorKind; readonly status: number },
-): HeaderPair[] {
-  const mapped = mapReplyHeaders(upstreamHeaders, from, to, nowMs)
-  const isSpent =
-    familyOf(from) === 'openai' &&
-    to === 'anthropic' &&
-    error.status === 429 &&
-    error.kind === 'billing'
-  if (!isSpent) return mapped
-  return [...mapped.filter(([name]) => name !== 'x-should-retry'), ['x-should-retry', 'false']]
 }
 
 /** Visible ASCII of a sane length: a header value of ours must never break a head. */
