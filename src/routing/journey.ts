@@ -50,7 +50,10 @@ export type Step<T> =
       readonly left: number
     }
   /** `budget`: it would have been retried, had not too many others been. */
-  | { readonly kind: 'stop'; readonly why: 'final' | 'exhausted' | 'deadline' | 'resting' | 'budget' }
+  | {
+      readonly kind: 'stop'
+      readonly why: 'final' | 'exhausted' | 'deadline' | 'resting' | 'budget'
+    }
 
 export interface Journey<T> {
   /** The first step. */
@@ -147,12 +150,7 @@ export function createJourney<T>(plan: JourneyPlan<T>): Journey<T> {
     attempts += 1
     const { error, fault, retryAfterMs } = failure
     const opensAtOnce = failure.reach === 'untrusted'
-    health.failed(
-      keyOf(current.target),
-      ended,
-      { fault, error, retryAfterMs, opensAtOnce },
-      nowMs,
-    )
+    health.failed(keyOf(current.target), ended, { fault, error, retryAfterMs, opensAtOnce }, nowMs)
     // A 403 may be about this model alone; a 401 is about the key.
     if (fault !== 'credential' || error.upstream?.status !== 401) return
     for (const sibling of plan.siblingsOf(current.target)) {

@@ -281,7 +281,10 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     const bodyBegun = this.#phase === 'body'
     const reach = reachOf(error, this.#controller !== undefined)
     this.#finish()
-    this.#listener.onFailure(describeFailure(this.#request.provider, error, bodyBegun, reach), reach)
+    this.#listener.onFailure(
+      describeFailure(this.#request.provider, error, bodyBegun, reach),
+      reach,
+    )
   }
 
   /** Waits for silence to last `silenceMs`, or for the deadline if that comes first. */
@@ -408,7 +411,10 @@ function describeFailure(
     return new ProxyError(
       'upstream_unreachable',
       `${provider.name} cannot be trusted: TLS failed (${code}).`,
-      { cause: error, hint: `Check \`base_url\` of provider ${provider.name}, and its certificate.` },
+      {
+        cause: error,
+        hint: `Check \`base_url\` of provider ${provider.name}, and its certificate.`,
+      },
     )
   }
   return new ProxyError('upstream_unreachable', `${provider.name} cannot be reached (${code}).`, {

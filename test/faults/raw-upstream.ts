@@ -127,7 +127,9 @@ export async function createRawUpstream(
       for (;;) {
         const end = pending.indexOf('\r\n\r\n')
         if (end < 0) return
-        const length = Number(/content-length: (\d+)/i.exec(pending.toString('latin1', 0, end))?.[1])
+        const length = Number(
+          /content-length: (\d+)/i.exec(pending.toString('latin1', 0, end))?.[1],
+        )
         const whole = end + 4 + (Number.isNaN(length) ? 0 : length)
         if (pending.length < whole) return
         pending = pending.subarray(whole)

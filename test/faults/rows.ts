@@ -93,10 +93,12 @@ const limited = (retryAfter: string, more: Partial<Row>): Row =>
     ...more,
   })
 
-const head = (text: string): Script => async (peer) => {
-  await peer.raw(text)
-  await stall(peer)
-}
+const head =
+  (text: string): Script =>
+  async (peer) => {
+    await peer.raw(text)
+    await stall(peer)
+  }
 
 const packed =
   (pack: (bytes: Buffer) => Buffer, encoding: string): Script =>
@@ -307,7 +309,10 @@ export const IN_THE_BODY: readonly Row[] = [
       await peer.open()
       const odd = (peer.begin + peer.rest)
         .replace(/data: /g, 'data:')
-        .replace(/\n\n/g, '\r\n: a comment\r\nx-unknown: 1\r\n\r\nevent: unheard_of\r\ndata:\r\n\r\n')
+        .replace(
+          /\n\n/g,
+          '\r\n: a comment\r\nx-unknown: 1\r\n\r\nevent: unheard_of\r\ndata:\r\n\r\n',
+        )
       await peer.say(`\uFEFF: hello\n\n${odd}`)
       await peer.finish()
     },
@@ -492,7 +497,9 @@ export const IN_THE_BODY: readonly Row[] = [
       await peer.say(
         peer.mode === 'unary'
           ? whole.replace(/"usage":/, '"unused":')
-          : whole.replace(/data: [^\n]*"choices":\[\][^\n]*\n\n/, '').replaceAll('"usage":', '"unused":'),
+          : whole
+              .replace(/data: [^\n]*"choices":\[\][^\n]*\n\n/, '')
+              .replaceAll('"usage":', '"unused":'),
       )
       await peer.finish()
     },
@@ -509,7 +516,10 @@ export const IN_THE_BODY: readonly Row[] = [
       const delta = /event: message_delta\n[^\n]*\n\n/.exec(peer.rest)?.[0] ?? ''
       await peer.say(
         peer.begin +
-          peer.rest.replace(delta, delta.replace('"output_tokens":39', '"output_tokens":7') + delta),
+          peer.rest.replace(
+            delta,
+            delta.replace('"output_tokens":39', '"output_tokens":7') + delta,
+          ),
       )
       await peer.finish()
     },

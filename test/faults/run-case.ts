@@ -44,7 +44,12 @@ export interface Stand {
   readonly app: App
   run(stream: boolean, api?: Call['api']): Promise<Ending>
   /** A call whose sink is in the test's hands. */
-  start(stream: boolean): { readonly over: Promise<Ending>; leave(): void; stall(): void; drain(): void }
+  start(stream: boolean): {
+    readonly over: Promise<Ending>
+    leave(): void
+    stall(): void
+    drain(): void
+  }
   close(): Promise<void>
 }
 

@@ -43,7 +43,12 @@ export async function playCase({ row, mode, backup }: Case, seed: number): Promi
     framing: random.pick(row.framings ?? ['length', 'chunked', 'close']),
     random,
   }
-  const good: Shape = { mode, dialect: random.pick(['openai', 'anthropic']), framing: 'chunked', random }
+  const good: Shape = {
+    mode,
+    dialect: random.pick(['openai', 'anthropic']),
+    framing: 'chunked',
+    random,
+  }
   const deadlineMs = row.deadlineMs ?? DEADLINE_MS
   const bad = await placeOf(row, shape)
   const other = await createRawUpstream(good, [answers])
@@ -51,7 +56,13 @@ export async function playCase({ row, mode, backup }: Case, seed: number): Promi
     places: [
       { name: 'bad', dialect: shape.dialect, origin: bad.origin },
       ...(backup
-        ? [{ name: 'good', dialect: good.dialect, origin: `http://127.0.0.1:${other.port}` } as const]
+        ? [
+            {
+              name: 'good',
+              dialect: good.dialect,
+              origin: `http://127.0.0.1:${other.port}`,
+            } as const,
+          ]
         : []),
     ],
     stream: mode !== 'unary',

@@ -12,7 +12,7 @@ import { createUpstream } from '../support/upstream.ts'
 import type { Ask } from '../support/grid/callers.ts'
 import { FAILURES } from '../support/grid/failures.ts'
 import type { Failure } from '../support/grid/failures.ts'
-import { modelName, startGrid } from '../support/grid/grid-stage.ts'
+import { startGrid } from '../support/grid/grid-stage.ts'
 import { sayFrames } from '../support/grid/said.ts'
 import type { ApiName } from '../support/grid/said.ts'
 import { PROVIDER_ID, providerIdHeader } from '../support/grid/speaker.ts'
@@ -23,7 +23,7 @@ const HELLO: Ask = { turns: [{ user: 'Hello' }] }
 
 test('a provider that fails before it says anything', { timeout: 120_000 }, async (t) => {
   const upstream = await createUpstream(t)
-  const { callers } = await startGrid(t, upstream.origin)
+  const grid = await startGrid(t, upstream.origin, [], 300)
 
   for (const failure of FAILURES) {
     await t.test(failure.name, async (ofCase) => {
@@ -38,7 +38,8 @@ test('a provider that fails before it says anything', { timeout: 120_000 }, asyn
             const headers = { ...providerIdHeader(cell.target), ...failure.headers }
             reply.json(failure.status, body, headers)
           })
-          const answer = callers[cell.caller].ask(HELLO, wayOf(cell))
+          const way = { model: grid.fresh(cell.target), stream: cell.stream }
+          const answer = grid.callers[cell.caller].ask(HELLO, way)
           await assert.rejects(answer, (error) => {
             assertThrown(error, failure, cell)
             return true
@@ -48,10 +49,6 @@ test('a provider that fails before it says anything', { timeout: 120_000 }, asyn
     })
   }
 })
-
-function wayOf({ target, stream }: Cell): { model: string; stream: boolean } {
-  return { model: modelName(target, 'plain'), stream }
-}
 
 function assertThrown(error: unknown, failure: Failure, { caller, target }: Cell): void {
   const sdk = caller === 'messages' ? anthropicSdk : openaiSdk
@@ -101,7 +98,7 @@ const IN_STREAM: Readonly<Record<ApiName, { readonly frame: string; readonly sta
 
 test('a provider that fails in its stream', { timeout: 120_000 }, async (t) => {
   const upstream = await createUpstream(t)
-  const { callers } = await startGrid(t, upstream.origin)
+  const grid = await startGrid(t, upstream.origin, [], 300)
 
   for (const cell of CELLS.filter(({ stream }) => stream)) {
     const { caller, target } = cell
@@ -114,8 +111,9 @@ test('a provider that fails in its stream', { timeout: 120_000 }, async (t) => {
       for (const before of [[], silent]) {
         upstream.on('/v1/', (reply) => playFrames(reply, [...before, frame]))
         const sdk = caller === 'messages' ? anthropicSdk : openaiSdk
+        const way = { model: grid.fresh(target), stream: true }
         // oxlint-disable-next-line no-await-in-loop -- the two share one provider
-        await assert.rejects(callers[caller].ask(HELLO, wayOf(cell)), (error) => {
+        await assert.rejects(grid.callers[caller].ask(HELLO, way), (error) => {
           assert.ok(error instanceof sdk.InternalServerError, String(error))
           assert.equal(error.status, status)
           assert.match(error.message, /Said by the provider\./)
@@ -128,8 +126,9 @@ test('a provider that fails in its stream', { timeout: 120_000 }, async (t) => {
       const begun = frames.slice(0, frames.findIndex((one) => one.includes('Paris')) + 1)
       upstream.on('/v1/', (reply) => playFrames(reply, [...begun, frame]))
       let told = ''
-      const answer = callers[caller].ask(HELLO, {
-        ...wayOf(cell),
+      const answer = grid.callers[caller].ask(HELLO, {
+        model: grid.fresh(target),
+        stream: true,
         onText: (piece) => {
           told += piece
         },

@@ -37,7 +37,9 @@ function next(heard: Heard, id: string): Ask {
 /** The line of the reasoning as it must come back to who sealed it; none where nobody could keep it. */
 function sealedLine({ caller, target }: Cell, thinking: string): string[] {
   // A Chat message has no place for a seal, and a Chat provider gives none.
-  if (caller === 'chat' || target === 'chat') return []
+  if (caller === 'chat') return []
+  // DeepSeek has no seals, and refuses a turn with calls whose reasoning is missing.
+  if (target === 'chat') return thinking === '' ? [] : [`assistant: <thinking ${thinking}>`]
   return target === 'messages'
     ? [`assistant: <thinking ${thinking} ${SEAL}>`]
     : [`assistant: <thinking ${thinking} ${SEALED_ID} ${SEAL}>`]

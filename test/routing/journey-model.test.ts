@@ -49,7 +49,11 @@ function play(seed: number): number {
   const health = createHealth(() => 0.5)
   const model = new Map<string, ModelTarget>(NAMES.map((name) => [name, new ModelTarget()]))
   const goodness = random.next()
-  const timeline: Array<{ readonly atMs: number; readonly order: number; readonly run: () => void }> = []
+  const timeline: Array<{
+    readonly atMs: number
+    readonly order: number
+    readonly run: () => void
+  }> = []
   let nowMs = 0
   let order = 0
   let attempts = 0
@@ -136,7 +140,8 @@ function play(seed: number): number {
         nowMs,
       )
       const expected = nextStep(request, { ...chosen, retryAfterMs }, model, budgetLeft, nowMs)
-      const told = step.kind === 'try' ? { go: step.target, waitMs: step.waitMs } : { go: undefined }
+      const told =
+        step.kind === 'try' ? { go: step.target, waitMs: step.waitMs } : { go: undefined }
       assert.deepEqual(told, expected, `after ${JSON.stringify(chosen)} at ${nowMs}`)
       if (step.kind !== 'try') {
         assert.ok(nowMs <= deadlineAtMs + 1_000, 'inside the deadline')

@@ -52,7 +52,11 @@ export class ModelTarget {
     this.lastFailedMs = nowMs
     const believedMs = Math.min(retryAfterMs, 60_000)
     const restMs =
-      fault === 'credential' ? 300_000 : fault === 'billing' ? Math.max(60_000, believedMs) : believedMs
+      fault === 'credential'
+        ? 300_000
+        : fault === 'billing'
+          ? Math.max(60_000, believedMs)
+          : believedMs
     if (restMs > 0) {
       this.#timer = { sinceMs: nowMs, untilMs: Math.max(this.#timer.untilMs, nowMs + restMs) }
     }
@@ -130,9 +134,7 @@ export interface ModelFailure {
   readonly retryAfterMs: number | undefined
 }
 
-export type Verdict =
-  | { readonly go: string; readonly waitMs: number }
-  | { readonly go: undefined }
+export type Verdict = { readonly go: string; readonly waitMs: number } | { readonly go: undefined }
 
 /** The first target that does not rest, in order; one that does, once a second, where all do. */
 export function firstStep(

@@ -31,6 +31,8 @@ export function modelName(target: ApiName, flavour: Flavour): string {
 
 export interface GridStage {
   readonly proxy: Proxy
+  /** A `plain` model whose provider nobody has asked before: one that failed often is left alone. */
+  fresh(target: ApiName): string
   readonly callers: Readonly<Record<ApiName, Caller>>
 }
 
@@ -39,33 +41,50 @@ export async function startGrid(
   owner: Owner,
   origin: string,
   extra: readonly string[] = [],
+  freshModels = 0,
 ): Promise<GridStage> {
+  const freshNumbers = Array.from({ length: freshModels }, (_, number) => number + 1)
+  const providers = API_NAMES.flatMap((api) => [
+    { name: `p-${api}`, api },
+    ...freshNumbers.map((number) => ({ name: `p-${api}-${number}`, api })),
+  ])
   const models = API_NAMES.flatMap((api) => [
     ...FLAVOURS.map((flavour) => ({
       name: modelName(api, flavour),
-      api,
+      provider: `p-${api}`,
       upstream: UPSTREAM_MODELS[api][flavour],
     })),
-    ...extra.map((upstream) => ({ name: `${api}-${upstream}`, api, upstream })),
+    ...extra.map((upstream) => ({ name: `${api}-${upstream}`, provider: `p-${api}`, upstream })),
+    ...freshNumbers.map((number) => ({
+      name: `${api}-fresh-${number}`,
+      provider: `p-${api}-${number}`,
+      upstream: UPSTREAM_MODELS[api].plain,
+    })),
   ])
   const config = [
     'providers:',
-    ...API_NAMES.map((api) => {
+    ...providers.map(({ name, api }) => {
       const speech = api === 'messages' ? 'dialect: anthropic' : `dialect: openai, api: ${api}`
       const base = api === 'messages' ? origin : `${origin}/v1`
-      return `  p-${api}: { ${speech}, base_url: "${base}", api_key: "\${TEST_KEY}" }`
+      return `  ${name}: { ${speech}, base_url: "${base}", api_key: "\${TEST_KEY}" }`
     }),
     'models:',
     ...models.map(
-      ({ name, api, upstream }) => `  ${name}: { provider: p-${api}, model: ${upstream} }`,
+      ({ name, provider, upstream }) => `  ${name}: { provider: ${provider}, model: ${upstream} }`,
     ),
     'users:',
     `  dev: { models: [${models.map(({ name }) => name).join(', ')}] }`,
     '',
   ].join('\n')
   const proxy = await startProxy(owner, { config, env: { TEST_KEY: 'sk-test-0123456789abcdef' } })
+  let used = 0
   return {
     proxy,
+    fresh(target) {
+      used += 1
+      if (used > freshModels) throw new Error(`more than ${freshModels} fresh models`)
+      return `${target}-fresh-${used}`
+    },
     callers: {
       chat: createChatCaller(proxy.url, 'dev'),
       messages: createMessagesCaller(proxy.url, 'dev'),
