@@ -95,6 +95,8 @@ export interface Rooms {
   readonly ledger: Ledger
   readonly redact: Redact
   readonly hooks: ExchangeHooks
+  /** Silence after which a streaming caller gets a sign of life, milliseconds; default 15 s. */
+  readonly quietMs?: number
   identify(headers: Call['headers']): User
 }
 
@@ -109,7 +111,7 @@ export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Pr
   const held = holdEnd(sink)
   let live: LiveSink | undefined
   const keepAlive = (headers: () => HeaderPairs): LiveSink => {
-    live = createLiveSink(held.sink, callerDialect(call.api).name, headers)
+    live = createLiveSink(held.sink, callerDialect(call.api).name, headers, rooms.quietMs)
     return live
   }
   try {

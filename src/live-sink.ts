@@ -19,7 +19,10 @@ export interface LiveSink extends ReplySink {
   still(): void
 }
 
-/** `head` gives the headers of a reply that begins with a sign of life. */
+/**
+ * `head` gives the headers of a reply that begins with a sign of life; `quietMs` is how long a silence may
+ * last, default 15 s.
+ */
 export function createLiveSink(
   sink: ReplySink,
   caller: DialectName,

@@ -46,6 +46,8 @@ export interface Stand {
   /** A call whose sink is in the test's hands. */
   start(stream: boolean): {
     readonly over: Promise<Ending>
+    /** Bytes written so far. */
+    bytes(): number
     leave(): void
     stall(): void
     drain(): void
@@ -101,6 +103,7 @@ export async function createStand(circumstances: Circumstances): Promise<Stand> 
       (thrown: unknown) => toProxyError(thrown),
     )
     return {
+      bytes: sink.bytes,
       leave: sink.leave,
       stall: sink.stall,
       drain: sink.drain,
