@@ -9,6 +9,9 @@
 import { parseArgs } from 'node:util'
 import { runKillRounds } from '../../dist/test/faults/kill-rounds.js'
 
+const print = (text) => process.stdout.write(`${text}\n`)
+const tell = (text) => process.stderr.write(`${text}\n`)
+
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '200' },
@@ -27,16 +30,18 @@ for (const writers of [1, 2]) {
     seed: Number(values.seed) + writers,
     onRound(round, { finished, lost, doubled }) {
       if (round % 10 !== 0) return
-      console.error(`  ${round}/${rounds}: ${finished} finished, ${lost.length} lost, ${doubled.length} doubled`)
+      tell(
+        `  ${round}/${rounds}: ${finished} finished, ${lost.length} lost, ${doubled.length} doubled`,
+      )
     },
   })
   failed ||= so.lost.length > 0 || so.doubled.length > 0 || so.finished === 0
-  console.log(
+  print(
     `${writers} writer${writers === 1 ? '' : 's'}: ${so.kills} kills, ${so.finished} finished requests, ` +
       `${so.lost.length} lost, ${so.doubled.length} doubled; ${so.inFlight} in flight at a kill ` +
       `(${so.inFlightLogged} of them logged), ${so.lines} lines, ${so.torn} torn`,
   )
-  for (const id of [...so.lost, ...so.doubled].slice(0, 10)) console.log(`  ${id}`)
+  for (const id of [...so.lost, ...so.doubled].slice(0, 10)) print(`  ${id}`)
 }
-console.log(`seed ${values.seed}`)
+print(`seed ${values.seed}`)
 process.exitCode = failed ? 1 : 0

@@ -9,6 +9,9 @@
 import { parseArgs } from 'node:util'
 import { CASES, playCase } from '../../dist/test/faults/table.js'
 
+const print = (text) => process.stdout.write(`${text}\n`)
+const tell = (text) => process.stderr.write(`${text}\n`)
+
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '100' },
@@ -31,15 +34,15 @@ for (let round = 0; round < rounds; round += 1) {
         await playCase(next.played, next.seed)
       } catch (error) {
         failures.push(next)
-        console.log(`FAILED ${next.played.title}, seed ${next.seed}: ${error.message}`)
+        print(`FAILED ${next.played.title}, seed ${next.seed}: ${error.message}`)
       }
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  if ((round + 1) % 10 === 0) console.error(`  ${round + 1}/${rounds}`)
+  if ((round + 1) % 10 === 0) tell(`  ${round + 1}/${rounds}`)
 }
 const seconds = ((performance.now() - startedMs) / 1000).toFixed(0)
-console.log(
+print(
   `${rounds} rounds of ${cases.length} cases in ${seconds} s, first seed ${first}: ${failures.length} failed`,
 )
 process.exitCode = failures.length > 0 ? 1 : 0

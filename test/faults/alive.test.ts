@@ -154,7 +154,10 @@ test('an Anthropic caller is kept alive by pings, and told of the failure by an 
     if (text.includes('event: ping\ndata: {"type":"ping"}\n\n')) gate.open()
   })
   assert.equal(seen.status, 200)
-  assert.match(seen.text, /event: error\ndata: \{"type":"error","error":\{"type":"invalid_request_error"/)
+  assert.match(
+    seen.text,
+    /event: error\ndata: \{"type":"error","error":\{"type":"invalid_request_error"/,
+  )
   assert.ok(!seen.text.includes('message_stop'))
   assert.equal(seen.record.outcome, 'failed')
   assert.equal(seen.record.status, 400)

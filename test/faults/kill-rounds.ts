@@ -73,9 +73,8 @@ export async function runKillRounds(plan: KillPlan): Promise<KillResult> {
       } else if (random.below(10) === 0) reply.json(400, { error: { message: 'No.', type: 'x' } })
       else reply.json(200, openaiChat())
       const id = String(request.headers['x-request-id'])
-      void request.over.then(({ how }) => {
-        if (how === 'answered') served.add(id)
-      })
+      const { how } = await request.over
+      if (how === 'answered') served.add(id)
     })
     const log = join(createDirectory(owner), 'usage.jsonl')
     const config = targetsConfig(
@@ -88,7 +87,9 @@ export async function runKillRounds(plan: KillPlan): Promise<KillResult> {
     for (let round = 1; round <= plan.rounds; round += 1) {
       const before = cleanUps.length
       const proxies = await Promise.all(
-        Array.from({ length: plan.writers }, () => startProxy(owner, { config, env: { TEST_KEY } })),
+        Array.from({ length: plan.writers }, () =>
+          startProxy(owner, { config, env: { TEST_KEY } }),
+        ),
       )
       const load = startLoad(proxies, plan.inFlight, `${plan.seed}-${round}`, random, whole)
       await new Promise((resolve) => setTimeout(resolve, 5 + random.below(495)))
@@ -117,10 +118,10 @@ function startLoad(
   random: Random,
   whole: Set<string>,
 ): { stop(): void; readonly over: Promise<void> } {
-  let going = true
+  const going = new AbortController()
   let number = 0
   const worker = async (proxy: Proxy): Promise<void> => {
-    while (going) {
+    while (!going.signal.aborted) {
       number += 1
       const id = `kill-${name}-${number}`
       try {
@@ -141,7 +142,7 @@ function startLoad(
   })
   return {
     stop: () => {
-      going = false
+      going.abort()
     },
     over: Promise.all(workers).then(nothing),
   }

@@ -59,6 +59,8 @@ export interface RawUpstream {
   readonly requests: number
   /** Connections that are open. */
   readonly open: number
+  /** Called when it closes. */
+  alsoClose(cleanUp: () => void): void
   close(): Promise<void>
 }
 
@@ -153,6 +155,9 @@ export async function createRawUpstream(
     },
     get open() {
       return sockets.size
+    },
+    alsoClose: (cleanUp) => {
+      server.on('close', cleanUp)
     },
     close: () =>
       new Promise((resolve) => {

@@ -431,7 +431,7 @@ export const IN_THE_BODY: readonly Row[] = [
     script: async (peer) => {
       await peer.open('', 40 * 1024 * 1024)
       const block = Buffer.alloc(1024 * 1024, 0x20)
-      for (let block_ = 0; block_ < 40; block_ += 1) await peer.raw(block)
+      for (let count = 0; count < 40; count += 1) await peer.raw(block)
     },
     ...JUNK,
     deadlineMs: 10_000,

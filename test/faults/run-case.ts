@@ -103,10 +103,16 @@ export async function createStand(circumstances: Circumstances): Promise<Stand> 
       (thrown: unknown) => toProxyError(thrown),
     )
     return {
-      bytes: sink.bytes,
-      leave: sink.leave,
-      stall: sink.stall,
-      drain: sink.drain,
+      bytes: () => sink.bytes(),
+      leave: () => {
+        sink.leave()
+      },
+      stall: () => {
+        sink.stall()
+      },
+      drain: () => {
+        sink.drain()
+      },
       over: over.then((error) => ({
         error,
         status: sink.status(),

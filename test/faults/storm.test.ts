@@ -51,7 +51,7 @@ test('500 requests a second through a minute of outage: light load, and well wit
   const END_MS = 80_000
   const EVERY_MS = 2
   const random = createRandom(7)
-  const health = createHealth(random.next)
+  const health = createHealth(() => random.next())
   const asked = { outage: 0, after: 0 }
   let attempts = 0
   let goodAfterTen = 0
@@ -68,11 +68,11 @@ test('500 requests a second through a minute of outage: light load, and well wit
       on: new Set(['overload']),
       deadlineAtMs: arrivesMs + 600_000,
       health,
-      random: random.next,
+      random: () => random.next(),
     })
     let nowMs = arrivesMs
     let good = false
-    for (let step = journey.begin(nowMs); step.kind === 'try'; ) {
+    for (let step = journey.begin(nowMs); step.kind === 'try';) {
       nowMs += step.waitMs
       journey.departed(nowMs)
       if (down) attempts += 1

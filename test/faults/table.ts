@@ -86,11 +86,12 @@ export async function playCase({ row, mode, backup }: Case, seed: number): Promi
   }
 }
 
+const silent: Script = (peer) => peer.left
+
 async function placeOf(
   row: Row,
   shape: Shape,
 ): Promise<{ origin: string; upstream: RawUpstream | undefined }> {
-  const silent: Script = (peer) => peer.left
   switch (row.where) {
     case 'refused':
       return { origin: `http://127.0.0.1:${await unusedPort()}`, upstream: undefined }
@@ -116,7 +117,7 @@ async function placeOf(
   }
 }
 
-/** A server that answers a TLS hello in plain text. */
+/** A server that answers a TLS hello in plain text; it lives as long as `owner`. */
 async function plainPort(owner: RawUpstream): Promise<number> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
@@ -125,14 +126,7 @@ async function plainPort(owner: RawUpstream): Promise<number> {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
   })
-  server.unref()
-  const close = owner.close
-  Object.assign(owner, {
-    close: async () => {
-      server.close()
-      await close()
-    },
-  })
+  owner.alsoClose(() => server.close())
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   return address.port
