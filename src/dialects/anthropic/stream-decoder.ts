@@ -28,7 +28,8 @@ type Block =
       readonly call: number
       /** Input that came with the start, for servers that stream none. */
       readonly given: JsonObject | undefined
-      sawJson: boolean
+      /** Its input so far, as JSON text. */
+      json: string
     }
   | { readonly kind: 'ignored' }
 
@@ -45,6 +46,46 @@ export function createStreamDecoder(): StreamDecoder {
   let stopSequence: JsonValue | undefined
   let stopDetails: JsonValue | undefined
   let serviceTier: string | undefined
+  // The call that is being told. Official servers tell one block at a time; what others say of the next
+  // block before the call is over waits for it, because our events keep each call together.
+  let telling: number | undefined
+  const waiting = new Map<number, { readonly events: ChatEvent[]; over: boolean }>()
+
+  /** The events of one block in their turn: now, or with those of an earlier call's end. */
+  function inTurn(index: number, events: ChatEvent[], over: boolean): ChatEvent[] {
+    const held = waiting.get(index)
+    if (held !== undefined) {
+      held.events.push(...events)
+      held.over ||= over
+      return []
+    }
+    if (telling !== undefined && telling !== index) {
+      const told = blocks.get(telling)
+      if (told?.kind === 'tool' && !isWhole(told.json)) {
+        waiting.set(index, { events, over })
+        return []
+      }
+      // Its input is whole: some servers never say that a block is over.
+      telling = undefined
+    }
+    if (over) telling = undefined
+    else if (blocks.get(index)?.kind === 'tool') telling = index
+    return telling === undefined ? [...events, ...release()] : events
+  }
+
+  /** What waits, up to the next call that is not over. */
+  function release(): ChatEvent[] {
+    const events: ChatEvent[] = []
+    for (const [index, held] of waiting) {
+      waiting.delete(index)
+      events.push(...held.events)
+      if (!held.over && blocks.get(index)?.kind === 'tool') {
+        telling = index
+        break
+      }
+    }
+    return events
+  }
 
   function start(message: JsonObject | undefined): ChatEvent[] {
     if (started) return []
@@ -86,7 +127,7 @@ export function createStreamDecoder(): StreamDecoder {
         const call = calls
         calls += 1
         const given = readObject(content?.['input'])
-        blocks.set(index, { kind: 'tool', call, given, sawJson: false })
+        blocks.set(index, { kind: 'tool', call, given, json: '' })
         return [
           {
             type: 'tool-start',
@@ -134,7 +175,7 @@ export function createStreamDecoder(): StreamDecoder {
       case 'tool': {
         const text = type === 'input_json_delta' ? readText(delta?.['partial_json']) : undefined
         if (text === undefined) return []
-        block.sawJson = true
+        block.json += text
         return [{ type: 'tool-input', call: block.call, text }]
       }
       case 'ignored':
@@ -153,7 +194,7 @@ export function createStreamDecoder(): StreamDecoder {
     }
     if (block.kind !== 'tool') return []
     const events: ChatEvent[] = []
-    if (!block.sawJson && block.given !== undefined && Object.keys(block.given).length > 0) {
+    if (block.json === '' && block.given !== undefined && Object.keys(block.given).length > 0) {
       events.push({ type: 'tool-input', call: block.call, text: JSON.stringify(block.given) })
     }
     events.push({ type: 'tool-end', call: block.call })
@@ -174,9 +215,10 @@ export function createStreamDecoder(): StreamDecoder {
 
   function finish(): ChatEvent[] {
     finished = true
-    const open = [...blocks.keys()].flatMap(closeBlock)
+    const open = [...blocks.keys()].flatMap((index) => inTurn(index, closeBlock(index), true))
     return [
       ...open,
+      ...release(),
       {
         type: 'finish',
         finish: decodeFinish(stopReason, stopSequence, stopDetails, calls > 0),
@@ -201,11 +243,17 @@ export function createStreamDecoder(): StreamDecoder {
         case 'message_start':
           return start(readObject(body['message']))
         case 'content_block_start':
-          return [...start(undefined), ...openBlock(index, readObject(body['content_block']))]
+          return [
+            ...start(undefined),
+            ...inTurn(index, openBlock(index, readObject(body['content_block'])), false),
+          ]
         case 'content_block_delta':
-          return [...start(undefined), ...readDelta(index, readObject(body['delta']))]
+          return [
+            ...start(undefined),
+            ...inTurn(index, readDelta(index, readObject(body['delta'])), false),
+          ]
         case 'content_block_stop':
-          return closeBlock(index)
+          return inTurn(index, closeBlock(index), true)
         case 'message_delta':
           return readMessageDelta(body)
         case 'message_stop':
@@ -236,6 +284,11 @@ export function createStreamDecoder(): StreamDecoder {
       return finished
     },
   }
+}
+
+/** The input of a call needs no more of it. The last character is looked at before all of it is read. */
+function isWhole(json: string): boolean {
+  return json.endsWith('}') && parseJson(json) !== undefined
 }
 
 /** One event's data as an object. */
