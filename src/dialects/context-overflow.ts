@@ -17,6 +17,10 @@ const WORDINGS: readonly RegExp[] = [
   /maximum prompt length/i,
   /exceeds? the available context size/i,
   /input length and `?max_tokens`? exceed context limit/i,
+  // Gemini: “The input token count (N) exceeds the maximum number of tokens allowed (M).”
+  /exceeds the maximum number of tokens allowed/i,
+  // Kimi: “Your request exceeded model token limit: M (requested: N)”
+  /exceed(s|ed)? model token limit/i,
 ]
 
 /** The error means that the prompt did not fit, by its code or type, else by its words. */
