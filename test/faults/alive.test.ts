@@ -1,6 +1,7 @@
 /** What a caller sees while nobody has answered yet, and what happens when it stops looking. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createLimiter } from '../../src/access/limits.ts'
 import type { TestContext } from 'node:test'
 import { loadConfigText } from '../../src/config/load.ts'
 import { createRedactor } from '../../src/errors/redact.ts'
@@ -115,6 +116,8 @@ async function watch(
       },
       redact: createRedactor([]),
       hooks: {},
+      limits: createLimiter({ monotonicMs: () => performance.now(), wallMs: () => Date.now() }),
+      useOf: () => ({ tokens: 0, costUsd: 0 }),
       quietMs: 20,
       identify: () => user,
     }),
