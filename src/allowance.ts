@@ -30,8 +30,9 @@ export interface Allowance {
 // What is reserved where a request does not say how much it may write: a usual answer, not the most a
 // model can do, which would let nobody in. What it really writes is counted afterwards.
 const DEFAULT_OUTPUT_TOKENS = 1024
-// Clients wait as long as they are told to, even a day: beyond this they had better give up.
-const LONGEST_WAIT_MS = 60_000
+// Clients wait as long as they are told to, even a day: whoever must wait longer than for the next minute
+// had better give up.
+const LONGEST_WAIT_MS = 61_000
 
 /** Nothing is reserved until `open`. */
 export function createAllowance(

@@ -98,6 +98,7 @@ export function isLimited(user: User): boolean {
 
 const KINDS: readonly Kind[] = ['requests', 'tokens', 'costUsd']
 const NANO_PER_DOLLAR = 1e9
+const BINARY_DUST = 1e-3
 const NOTHING: Use = { tokens: 0, costUsd: 0, servedModel: undefined }
 const UNLIMITED: Reservation = { moveTo: () => undefined, settle() {}, release() {} }
 
@@ -451,7 +452,9 @@ function correct(held: readonly Held[], amounts: Amounts): void {
 const ONE_REQUEST: Amounts = { requests: 1, tokens: 0, costUsd: 0 }
 
 function amountsOf({ tokens, costUsd = 0 }: Estimate, requests: number): Amounts {
-  return { requests, tokens: Math.ceil(tokens), costUsd: Math.ceil(costUsd * NANO_PER_DOLLAR) }
+  // Upwards, so that no cost is nothing; but 0.07 × 1e9 is 70000000.00000001 in binary, and not one more.
+  const nano = Math.ceil(costUsd * NANO_PER_DOLLAR - BINARY_DUST)
+  return { requests, tokens: Math.ceil(tokens), costUsd: nano }
 }
 
 function amountOfLimit({ amount }: Limit, kind: Kind): number {

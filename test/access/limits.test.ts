@@ -108,7 +108,6 @@ test('a reply longer than its estimate takes the user over, and nothing more get
 test('cost is counted exactly, in any number of small sums', () => {
   const { limiter } = setUp()
   const user = limitedUser({ costUsd: [per(1, 'day')] })
-  // 0.1 + 0.2 is not 0.3 in binary: ten times a tenth of a dollar must still be a dollar.
   for (let i = 0; i < 10; i += 1) reserved(limiter.reserve(user, 'm', tokens(1, 0.1)))
   const refusal = refused(limiter.reserve(user, 'm', tokens(1, 0.000_001)))
   assert.equal(refusal.code, 'budget_exceeded')
@@ -116,6 +115,24 @@ test('cost is counted exactly, in any number of small sums', () => {
     refusal.message,
     'The limit of $1.00 per day has $0.00 left, and this request may cost up to $0.000001. ' +
       'Try again at 2026-11-23T00:00:00Z.',
+  )
+})
+
+test('neither binary fractions nor the smallest of prices make a budget larger or smaller', () => {
+  // In binary 0.07 × 1e9 is a little more than 70,000,000 and 0.1 + 0.2 a little more than 0.3.
+  for (const [price, times] of [
+    [0.07, 100],
+    [0.1, 70],
+    [0.0007, 10_000],
+  ] as const) {
+    const user = limitedUser({ costUsd: [per(7, 'month')] })
+    assert.equal(countIn(setUp().limiter, user, times + 5, tokens(1, price)), times)
+  }
+  const poor = limitedUser({ costUsd: [per(0.000_001, 'month')] })
+  assert.equal(
+    countIn(setUp().limiter, poor, 2000, tokens(1, 1e-10)),
+    1000,
+    'a part of a billionth is one',
   )
 })
 

@@ -159,13 +159,35 @@ test('a path with a wildcard in it is a path', async (t) => {
   assert.equal((await read(join(folder, 'usage[2].jsonl'))).length, 0)
 })
 
+test('of a large log nothing that matters is passed over, in whatever order it was written', async (t) => {
+  const log = join(temporaryFolder(t), 'usage.jsonl')
+  const rows = [
+    // All of it is of today.
+    ['2026-11-22T01:00:00.000Z', '2026-11-22T02:00:00.000Z'],
+    // What ran for hours is written after what came later and was quick.
+    ['2026-11-22T00:30:00.000Z', '2026-11-21T14:00:00.000Z'],
+  ] as const
+  for (const [first, others] of rows) {
+    const descriptor = openSync(log, 'w')
+    const block = line(others, { user: 'free' }).repeat(40_000)
+    writeSync(descriptor, line(first))
+    for (let written = 0; written < 90_000_000; written += block.length)
+      writeSync(descriptor, block)
+    closeSync(descriptor)
+    assert.deepEqual(
+      (await read(log)).map(({ tsMs }) => tsMs),
+      [Date.parse(first)],
+    )
+  }
+})
+
 test('of a large log only the end is read: years cost no more than days', async (t) => {
   const log = join(temporaryFolder(t), 'usage.jsonl')
   const descriptor = openSync(log, 'w')
-  // 200 MB of the past; were it read, its hours would be seen: a lone line of it lies in the future.
+  // 100 MB of the past; were it read, its hours would be seen: a lone line of it lies in the future.
   const old = line('2026-10-01T10:00:00.000Z').repeat(40_000)
   writeSync(descriptor, line('2027-01-01T00:00:00.000Z'))
-  for (let written = 0; written < 200_000_000; written += old.length) writeSync(descriptor, old)
+  for (let written = 0; written < 100_000_000; written += old.length) writeSync(descriptor, old)
   writeSync(descriptor, line('2026-11-21T23:00:00.000Z') + line('2026-11-22T10:00:00.000Z'))
   writeSync(descriptor, line('2026-11-22T09:00:00.000Z') + line('2026-11-22T11:00:00.000Z'))
   closeSync(descriptor)
