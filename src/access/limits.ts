@@ -452,7 +452,7 @@ function correct(held: readonly Held[], amounts: Amounts): void {
 const ONE_REQUEST: Amounts = { requests: 1, tokens: 0, costUsd: 0 }
 
 function amountsOf({ tokens, costUsd = 0 }: Estimate, requests: number): Amounts {
-  // Upwards, so that no cost is nothing; but 0.07 × 1e9 is 70000000.00000001 in binary, and not one more.
+  // Upwards, so that no cost is nothing; but 0.000123 × 1e9 is 123000.00000000001 in binary.
   const nano = Math.ceil(costUsd * NANO_PER_DOLLAR - BINARY_DUST)
   return { requests, tokens: Math.ceil(tokens), costUsd: nano }
 }

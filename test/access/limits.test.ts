@@ -119,13 +119,13 @@ test('cost is counted exactly, in any number of small sums', () => {
 })
 
 test('neither binary fractions nor the smallest of prices make a budget larger or smaller', () => {
-  // In binary 0.07 × 1e9 is a little more than 70,000,000 and 0.1 + 0.2 a little more than 0.3.
-  for (const [price, times] of [
-    [0.07, 100],
-    [0.1, 70],
-    [0.0007, 10_000],
+  // In binary 0.000123 × 1e9 is a little more than 123,000, and 0.1 + 0.2 a little more than 0.3.
+  for (const [price, budget, times] of [
+    [0.000_123, 0.0123, 100],
+    [0.1, 7, 70],
+    [0.0007, 7, 10_000],
   ] as const) {
-    const user = limitedUser({ costUsd: [per(7, 'month')] })
+    const user = limitedUser({ costUsd: [per(budget, 'month')] })
     assert.equal(countIn(setUp().limiter, user, times + 5, tokens(1, price)), times)
   }
   const poor = limitedUser({ costUsd: [per(0.000_001, 'month')] })
