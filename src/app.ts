@@ -2,10 +2,11 @@
  * Wiring: builds the rooms and hands each what it needs. Decides nothing. A reload builds again what comes
  * out of the config, and keeps what has memory: health, connections, the open log.
  */
+import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { identifyCaller } from './access/identify.ts'
 import { createLimiter } from './access/limits.ts'
-import type { Limiter } from './access/limits.ts'
+import type { Limiter, Renewal } from './access/limits.ts'
 import { isLoopback } from './config/address.ts'
 import type { Config, Provider } from './config/config.ts'
 import { deepFreeze } from './config/freeze.ts'
@@ -87,7 +88,8 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   const health = createHealth()
   const limits = createLimiter(CLOCK)
   // Before anything is open, because it may fail.
-  await restoreLimits(limits, first, createUseOf(createPriceLookup(first.models)))
+  const renewal = await renewLimits(limits, first, createUseOf(createPriceLookup(first.models)))
+  renewal.commit()
   const ledgers = new Map<string, Ledger>()
   const secrets = new Set<string>()
   const nameProvider = createProviderNames()
@@ -264,10 +266,11 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
         throw new ProxyError('shutting_down', 'aiproxy is stopping; the config stays as it is.')
       }
       mock = started
-      await restoreLimits(limits, given, createUseOf(createPriceLookup(given.models)))
+      const renewal = await renewLimits(limits, given, createUseOf(createPriceLookup(given.models)))
       const before = current
       const ledger = openNextLedger(given.log)
       current = begin(withKeptProviders(given, before.rooms.config), ledger)
+      renewal.commit()
       endIfDone(before)
     },
     async close(graceMs) {
@@ -302,20 +305,25 @@ function createProviderNames(): (provider: Provider) => number {
   }
 }
 
-/** Tells the limits what was used before this process began. Without limits the log is not looked at. */
-async function restoreLimits(limits: Limiter, config: Config, useOf: UseOf): Promise<void> {
-  const restoring = limits.prepare(config.users.values())
-  if (restoring === undefined) return
-  const { sinceMs, users } = restoring
+/**
+ * Limits for this config, told what was used before they began; in force after `commit`. Where nothing is
+ * newly limited the log is not looked at. Throws ProxyError `usage_log_unavailable`.
+ */
+async function renewLimits(limits: Limiter, config: Config, useOf: UseOf): Promise<Renewal> {
+  const renewal = limits.renew(config.users.values())
+  const { past } = renewal
+  if (past === undefined) return renewal
   await readPastUse({
     log: config.log,
-    sinceMs,
-    users,
+    sinceMs: past.sinceMs,
+    users: past.users,
     useOf,
     onUse: (use) => {
-      restoring.add(use)
+      past.add(use)
     },
+    pause: () => setImmediate(),
   })
+  return renewal
 }
 
 function needsMock(config: Config): boolean {

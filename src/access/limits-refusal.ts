@@ -29,6 +29,7 @@ export interface Misfit {
 const SHORT_WAIT_MS = 120_000
 // How soon a request under way will end is anybody's guess: come back soon, it costs nothing.
 const CONCURRENCY_WAIT_MS = 1000
+const CLOCK_SLACK_MS = 50
 
 /** The refusal for a limit over a window. `nowMs` is wall time. */
 export function refuseAmount(misfit: Misfit, nowMs: number): Refusal {
@@ -80,6 +81,7 @@ function renderAmount(amount: number, kind: Kind): string {
 function renderWait(waitMs: number | undefined, nowMs: number): string {
   if (waitMs === undefined) return ''
   if (waitMs <= SHORT_WAIT_MS) return ` Try again in ${Math.ceil(waitMs / 1000)} s.`
-  const at = new Date(Math.ceil((nowMs + waitMs) / 1000) * 1000)
+  // Up to the second, though two clocks read one after the other may differ by a moment.
+  const at = new Date(Math.ceil((nowMs + waitMs - CLOCK_SLACK_MS) / 1000) * 1000)
   return ` Try again at ${at.toISOString().replace('.000Z', 'Z')}.`
 }

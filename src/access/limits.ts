@@ -12,34 +12,27 @@
  * limit: no waiting helps then, and the message says so.
  */
 import type { Limit, Limits, User } from '../config/config.ts'
+import {
+  KINDS,
+  NANO_PER_DOLLAR,
+  ONE_REQUEST,
+  accountAt,
+  amountOfLimit,
+  amountsOf,
+  isLimited,
+  keyOf,
+  limitsAmounts,
+  limitsAt,
+} from './limits-account.ts'
+import type { Account, Amounts, Estimate, PastUse, Use, UserAccount } from './limits-account.ts'
 import { refuseAmount, refuseCrowd } from './limits-refusal.ts'
 import type { Kind, Refusal } from './limits-refusal.ts'
-import { createMeter, createSteadyClock, windowStartMs } from './limits-window.ts'
-import type { Clock, Meter } from './limits-window.ts'
+import { createRenewal } from './limits-renewal.ts'
+import type { Renewal } from './limits-renewal.ts'
+import { createMeter, createSteadyClock } from './limits-window.ts'
+import type { Clock, Meter, WindowName } from './limits-window.ts'
 
-export type { Refusal }
-
-/** What a request may use at one model. */
-export interface Estimate {
-  readonly tokens: number
-  /** US dollars; `undefined` where no price is known: then cost is not limited. */
-  readonly costUsd: number | undefined
-}
-
-/** What it did use. */
-export interface Use extends Estimate {
-  /** Who answered; `undefined` where nobody did. */
-  readonly servedModel: string | undefined
-}
-
-/** What the usage log remembers of one request. */
-export interface PastUse extends Use {
-  readonly user: string
-  /** As requested. */
-  readonly model: string | undefined
-  /** When it arrived, since the epoch. */
-  readonly tsMs: number
-}
+export type { Estimate, PastUse, Refusal, Renewal }
 
 /** The figures of `x-ratelimit-*`: of several limits the one with least left. */
 export interface Standing {
@@ -67,20 +60,12 @@ export interface Reservation {
   release(): void
 }
 
-/** A past that has to be told before the limits are right. */
-export interface Restoring {
-  /** Wall time; what came earlier does not matter. */
-  readonly sinceMs: number
-  readonly users: ReadonlySet<string>
-  add(past: PastUse): void
-}
-
 export interface Limiter {
   /**
-   * Makes ready what these users' limits need and forgets what they need no longer. Returns what must be
-   * told of the past; `undefined` where nothing is newly limited. For the start, and for each reload.
+   * Makes ready what these users' limits need beside what is counted already, and forgets, once it is
+   * committed, what they need no longer. For the start, and for each reload.
    */
-  prepare(users: Iterable<User>): Restoring | undefined
+  renew(users: Iterable<User>): Renewal
   /** Counts a request of this user for `model` and reserves for it; a refusal changes nothing. */
   reserve(user: User, model: string, estimate: () => Estimate): Reservation | Refusal
   /** Where a user stands, with these models. */
@@ -91,30 +76,8 @@ export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
   return 'code' in outcome
 }
 
-/** False for a user whom nothing limits. */
-export function isLimited(user: User): boolean {
-  return limitsAnything(user.limits) || user.models.some(({ limits }) => limitsAnything(limits))
-}
-
-const KINDS: readonly Kind[] = ['requests', 'tokens', 'costUsd']
-const NANO_PER_DOLLAR = 1e9
-const BINARY_DUST = 1e-3
 const NOTHING: Use = { tokens: 0, costUsd: 0, servedModel: undefined }
 const UNLIMITED: Reservation = { moveTo: () => undefined, settle() {}, release() {} }
-
-/** What is counted for a user, or for one model of a user. */
-interface Account {
-  /** By kind and window; limits of the same kind and window share one. */
-  readonly meters: Map<string, Meter>
-  running: number
-}
-
-interface UserAccount extends Account {
-  readonly models: Map<string, Account>
-}
-
-/** Amounts in the units of meters: cost in billionths of a dollar. */
-type Amounts = Readonly<Record<Kind, number>>
 
 /** One limit that a request must fit into. */
 interface Demand {
@@ -165,17 +128,8 @@ export function createLimiter(clock: Clock): Limiter {
     return account
   }
 
-  function accountAt(account: UserAccount, model: string): Account {
-    let found = account.models.get(model)
-    if (found === undefined) {
-      found = { meters: new Map(), running: 0 }
-      account.models.set(model, found)
-    }
-    return found
-  }
-
   function meterOf(account: Account, kind: Kind, limit: Limit): Meter {
-    const key = `${kind}/${limit.window}`
+    const key = keyOf(kind, limit.window)
     let meter = account.meters.get(key)
     if (meter === undefined) {
       meter = createMeter(limit.window, clock, steady)
@@ -309,30 +263,13 @@ export function createLimiter(clock: Clock): Limiter {
   }
 
   return {
-    prepare(users) {
-      const names = new Set<string>()
-      const fresh = new Map<string, FreshMeters>()
-      for (const user of users) {
-        names.add(user.name)
-        const account = accounts.get(user.name)
-        if (!isLimited(user) && account === undefined) continue
-        const meters = renewAll(user, account ?? accountOf(user))
-        if (meters.own.size + meters.byModel.size > 0) fresh.set(user.name, meters)
+    renew(users) {
+      const memory = {
+        all: accounts,
+        of: accountOf,
+        createMeter: (window: WindowName) => createMeter(window, clock, steady),
       }
-      for (const name of accounts.keys()) if (!names.has(name)) accounts.delete(name)
-      if (fresh.size === 0) return undefined
-      const windows = [...fresh.values()].flatMap(({ own, byModel }) =>
-        [own, ...byModel.values()].flatMap((meters) => [...meters.values()]),
-      )
-      const nowMs = clock.wallMs()
-      return {
-        sinceMs: Math.min(...windows.map(({ limit }) => windowStartMs(limit.window, nowMs))),
-        users: new Set(fresh.keys()),
-        add(past) {
-          const meters = fresh.get(past.user)
-          if (meters !== undefined) remember(meters, past)
-        },
-      }
+      return createRenewal(memory, users, clock.wallMs())
     },
 
     reserve(user, model, estimate) {
@@ -361,34 +298,6 @@ export function createLimiter(clock: Clock): Limiter {
     },
   }
 
-  function renewAll(user: User, account: UserAccount): FreshMeters {
-    const byModel = new Map<string, ReadonlyMap<string, FreshMeter>>()
-    const limitsByModel = new Map(user.models.map(({ name, limits }) => [name, limits]))
-    for (const name of new Set([...account.models.keys(), ...limitsByModel.keys()])) {
-      const limits = limitsByModel.get(name)
-      if (limits === undefined && !account.models.has(name)) continue
-      const fresh = renew(accountAt(account, name), limits)
-      if (fresh.size > 0) byModel.set(name, fresh)
-    }
-    return { own: renew(account, user.limits), byModel }
-  }
-
-  /** Drops the meters nobody needs any more and makes those that are missing: these come back. */
-  function renew(account: Account, limits: Limits | undefined): Map<string, FreshMeter> {
-    const wanted = new Map<string, { kind: Kind; limit: Limit }>()
-    for (const kind of KINDS) {
-      for (const limit of limits?.[kind] ?? [])
-        wanted.set(`${kind}/${limit.window}`, { kind, limit })
-    }
-    for (const key of account.meters.keys()) if (!wanted.has(key)) account.meters.delete(key)
-    const fresh = new Map<string, FreshMeter>()
-    for (const [key, { kind, limit }] of wanted) {
-      if (account.meters.has(key)) continue
-      fresh.set(key, { meter: meterOf(account, kind, limit), kind, limit })
-    }
-    return fresh
-  }
-
   function standingsOf(
     account: Account,
     limits: Limits | undefined,
@@ -413,65 +322,8 @@ function take({ demands, crowd }: Plan): Held[] {
   })
 }
 
-interface FreshMeter {
-  readonly meter: Meter
-  readonly kind: Kind
-  readonly limit: Limit
-}
-
-/** Meters that have not been told of the past yet. */
-interface FreshMeters {
-  readonly own: ReadonlyMap<string, FreshMeter>
-  readonly byModel: ReadonlyMap<string, ReadonlyMap<string, FreshMeter>>
-}
-
-function remember({ own, byModel }: FreshMeters, past: PastUse): void {
-  const { model: asked, servedModel, tsMs } = past
-  // What was used and not answered (the caller left) is put down to the model asked for.
-  const usedAt = servedModel ?? asked
-  const all = amountsOf(past, 1)
-  addPast(own, all, tsMs)
-  if (asked !== undefined && asked !== usedAt) addPast(byModel.get(asked), ONE_REQUEST, tsMs)
-  if (usedAt !== undefined) addPast(byModel.get(usedAt), all, tsMs)
-}
-
-function addPast(
-  meters: ReadonlyMap<string, FreshMeter> | undefined,
-  amounts: Amounts,
-  tsMs: number,
-): void {
-  for (const { meter, kind } of meters?.values() ?? []) {
-    if (amounts[kind] > 0) meter.addPast(amounts[kind], tsMs)
-  }
-}
-
 function correct(held: readonly Held[], amounts: Amounts): void {
   for (const { meter, kind, amount, place } of held) meter.adjust(place, amounts[kind] - amount)
-}
-
-const ONE_REQUEST: Amounts = { requests: 1, tokens: 0, costUsd: 0 }
-
-function amountsOf({ tokens, costUsd = 0 }: Estimate, requests: number): Amounts {
-  // Upwards, so that no cost is nothing; but 0.000123 × 1e9 is 123000.00000000001 in binary.
-  const nano = Math.ceil(costUsd * NANO_PER_DOLLAR - BINARY_DUST)
-  return { requests, tokens: Math.ceil(tokens), costUsd: nano }
-}
-
-function amountOfLimit({ amount }: Limit, kind: Kind): number {
-  return kind === 'costUsd' ? Math.round(amount * NANO_PER_DOLLAR) : amount
-}
-
-function limitsAt(user: User, model: string): Limits | undefined {
-  return user.models.find(({ name }) => name === model)?.limits
-}
-
-function limitsAmounts(limits: Limits | undefined): boolean {
-  return limits !== undefined && limits.tokens.length + limits.costUsd.length > 0
-}
-
-function limitsAnything(limits: Limits | undefined): boolean {
-  if (limits === undefined) return false
-  return limits.requests.length > 0 || limitsAmounts(limits) || limits.concurrency !== undefined
 }
 
 function waitOf({ waitMs }: Refusal): number {

@@ -40,6 +40,8 @@ export interface PastUseOptions {
   readonly users: ReadonlySet<string>
   readonly useOf: UseOf
   readonly onUse: (use: UsedBefore) => void
+  /** Waited for now and then while reading, so that requests of a running proxy go on. */
+  readonly pause?: () => Promise<void>
 }
 
 /**
@@ -48,7 +50,7 @@ export interface PastUseOptions {
  * knows the state of must not be spent.
  */
 export async function readPastUse(options: PastUseOptions): Promise<void> {
-  const { log, sinceMs, users, useOf, onUse } = options
+  const { log, sinceMs, users, useOf, onUse, pause } = options
   if (log === '-') return
   for (const path of findLogs(log, sinceMs)) {
     // oxlint-disable-next-line no-await-in-loop -- one file after the other, in one buffer
@@ -57,6 +59,7 @@ export async function readPastUse(options: PastUseOptions): Promise<void> {
       cwd: '/',
       // No end: what seems to lie in the future was written before the clock was put back.
       span: { sinceMs, untilMs: Infinity },
+      ...(pause !== undefined && { pause }),
       startAt: (descriptor, sizeBytes) => findTail(descriptor, sizeBytes, sinceMs),
       onUsage(usage) {
         const use = readUse(usage, useOf)

@@ -30,6 +30,8 @@ export interface ReadOptions {
   readonly onUsage: (usage: LoggedUsage) => void
   /** Where to begin in a plain file, in bytes, at the beginning of a line (`findTail`). Default 0. */
   readonly startAt?: (descriptor: number, sizeBytes: number) => number
+  /** Waited for between blocks of a plain file, where others want to be served meanwhile. */
+  readonly pause?: () => Promise<void>
 }
 
 const BLOCK_BYTES = 256 * 1024
@@ -81,7 +83,8 @@ export async function readUsageLogs(options: ReadOptions): Promise<LogSummary> {
         await readGzip(blocks(descriptor), reader, name, counts)
       } else {
         const start = facts.isFile() ? (options.startAt?.(descriptor, facts.size) ?? 0) : 0
-        readPlain(descriptor, facts.isFile() ? facts.size : Infinity, reader, start)
+        const size = facts.isFile() ? facts.size : Infinity
+        await readPlain(descriptor, size, reader, start, options.pause)
       }
     } catch (error) {
       throw error instanceof ProxyError ? error : cannotRead(name, error)
@@ -130,7 +133,13 @@ export function findTail(descriptor: number, sizeBytes: number, sinceMs: number)
   return from
 }
 
-function readPlain(descriptor: number, sizeBytes: number, reader: LineReader, start: number): void {
+async function readPlain(
+  descriptor: number,
+  sizeBytes: number,
+  reader: LineReader,
+  start: number,
+  pause: (() => Promise<void>) | undefined,
+): Promise<void> {
   // Not beyond the size at the start: a busy server could otherwise keep us reading for ever.
   let left = sizeBytes - start
   // A pipe has no places, only a next byte.
@@ -142,6 +151,8 @@ function readPlain(descriptor: number, sizeBytes: number, reader: LineReader, st
     left -= count
     if (place !== null) place += count
     reader.filled(count)
+    // oxlint-disable-next-line no-await-in-loop -- one block after the other
+    if (pause !== undefined) await pause()
   }
   reader.end()
 }

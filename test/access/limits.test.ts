@@ -303,7 +303,7 @@ test('a user without limits is not counted, and the prompt is not measured', () 
   assert.equal(countIn(limiter, free, 100, never), 100)
   assert.equal(countIn(limiter, limitedUser({ requests: [per(5, 'day')] }), 100, never), 5)
   assert.deepEqual(limiter.standings(free, ['m']), { requests: undefined, tokens: undefined })
-  assert.equal(limiter.prepare([free]), undefined)
+  assert.equal(limiter.renew([free]).past, undefined)
 })
 
 test('where a user stands is told by the limit with least left', () => {
@@ -339,7 +339,8 @@ test('a past that is told counts like a present', () => {
     { requests: [per(10, 'day')], tokens: [per(1000, 'hour')] },
     { m: { requests: [per(5, 'day')] }, b: { tokens: [per(100, 'day')] } },
   )
-  const restoring = limiter.prepare([user, limitedUser({}, {}, 'free')])
+  const renewal = limiter.renew([user, limitedUser({}, {}, 'free')])
+  const restoring = renewal.past
   assert.ok(restoring)
   assert.deepEqual([...restoring.users], ['user-a'])
   assert.equal(restoring.sinceMs, Date.parse('2026-11-22T00:00:00Z'))
@@ -349,6 +350,7 @@ test('a past that is told counts like a present', () => {
   restoring.add(past({ user: 'somebody' }))
   // Yesterday counts for the day no more, nor for the hour.
   restoring.add(past({ tsMs: Date.parse(NOON) - DAY }))
+  renewal.commit()
   assert.deepEqual(limiter.standings(user, ['m']).requests?.remaining, 3)
   assert.equal(limiter.standings(user, ['m']).tokens?.remaining, 1000 - 3 * 52)
   assert.equal(limiter.standings(user, ['b']).requests?.remaining, 7)
@@ -357,36 +359,67 @@ test('a past that is told counts like a present', () => {
 
 test('the past is asked for as far back as the longest window reaches', () => {
   const month = limitedUser({ costUsd: [per(1, 'month')] }, { m: { requests: [per(1, 'minute')] } })
-  assert.equal(setUp().limiter.prepare([month])?.sinceMs, Date.parse('2026-11-01'))
+  assert.equal(setUp().limiter.renew([month]).past?.sinceMs, Date.parse('2026-11-01'))
   const minute = limitedUser({ requests: [per(1, 'minute')] })
-  const since = setUp().limiter.prepare([minute])?.sinceMs ?? 0
+  const since = setUp().limiter.renew([minute]).past?.sinceMs ?? 0
   assert.ok(Date.parse(NOON) - since >= MINUTE && Date.parse(NOON) - since < 2 * MINUTE)
-  assert.equal(setUp().limiter.prepare([limitedUser({ concurrency: 3 })]), undefined)
+  assert.equal(setUp().limiter.renew([limitedUser({ concurrency: 3 })]).past, undefined)
 })
+
+/** A reload: what is newly limited is told this past. True where a past was asked for. */
+function reload(limiter: Limiter, users: readonly User[], ...uses: readonly PastUse[]): boolean {
+  const renewal = limiter.renew(users)
+  for (const use of uses) renewal.past?.add(use)
+  renewal.commit()
+  return renewal.past !== undefined
+}
 
 test('a reload keeps what is counted, and asks for the past of new limits only', () => {
   const { limiter } = setUp()
   const before = limitedUser({ requests: [per(10, 'day')] })
-  limiter.prepare([before])?.add(past())
+  assert.equal(reload(limiter, [before], past()), true)
   reserved(limiter.reserve(before, 'm', tokens(0)))
 
   // Another amount over the same window needs no past.
   const raised = limitedUser({ requests: [per(20, 'day')] })
-  assert.equal(limiter.prepare([raised]), undefined)
+  assert.equal(reload(limiter, [raised], past()), false)
   assert.equal(limiter.standings(raised, ['m']).requests?.remaining, 18)
 
   const more = limitedUser({ requests: [per(20, 'day')], tokens: [per(100, 'month')] })
-  const restoring = limiter.prepare([more])
-  restoring?.add(past())
-  restoring?.add(past())
+  assert.equal(reload(limiter, [more], past(), past()), true)
   assert.equal(limiter.standings(more, ['m']).requests?.remaining, 18, 'told once, at start')
   assert.equal(limiter.standings(more, ['m']).tokens?.remaining, 0)
 
   // Gone and back again: what happened in between was not counted, so all of it must be told.
-  assert.equal(limiter.prepare([limitedUser({})]), undefined)
-  const again = limiter.prepare([raised])
-  again?.add(past())
+  assert.equal(reload(limiter, [limitedUser({})]), false)
+  assert.equal(reload(limiter, [raised], past()), true)
   assert.equal(limiter.standings(raised, ['m']).requests?.remaining, 19)
-  assert.equal(limiter.prepare([]), undefined)
+  assert.equal(reload(limiter, []), false)
   assert.equal(limiter.standings(raised, ['m']).requests?.remaining, 20, 'who is gone is forgotten')
+})
+
+test('a reload that comes to nothing changes nothing, and the next one asks for the past again', () => {
+  const { limiter } = setUp()
+  const before = limitedUser({ requests: [per(10, 'day')] }, { m: { requests: [per(5, 'month')] } })
+  reload(limiter, [before], past(), past())
+  const other = limitedUser({ tokens: [per(100, 'month')] })
+  limiter.renew([other]).past?.add(past())
+  limiter.renew([])
+  assert.equal(limiter.standings(before, ['b']).requests?.remaining, 8)
+  assert.equal(limiter.standings(before, ['m']).requests?.remaining, 3)
+  assert.equal(reload(limiter, [other], past()), true)
+  assert.equal(limiter.standings(other, ['m']).tokens?.remaining, 48)
+})
+
+test('who is under way when a reload comes is settled in peace, and still counts among the concurrent', () => {
+  const { limiter } = setUp()
+  const before = limitedUser({ tokens: [per(100, 'day')], concurrency: 1 })
+  const one = reserved(limiter.reserve(before, 'm', tokens(60)))
+  const after = limitedUser({ tokens: [per(50, 'day'), per(500, 'month')], concurrency: 1 })
+  reload(limiter, [after])
+  assert.equal(limiter.standings(after, ['m']).tokens?.remaining, 0)
+  refused(limiter.reserve(after, 'm', tokens(0)))
+  one.settle({ tokens: 20, costUsd: undefined, servedModel: 'm' })
+  assert.equal(limiter.standings(after, ['m']).tokens?.remaining, 30)
+  reserved(limiter.reserve(after, 'm', tokens(30)))
 })

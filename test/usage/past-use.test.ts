@@ -138,6 +138,27 @@ test('rotated logs count as far as they were written since, copies of other name
   )
 })
 
+test('a proxy that reads while it runs lets others go on between two blocks', async (t) => {
+  const log = join(temporaryFolder(t), 'usage.jsonl')
+  writeFileSync(log, line('2026-11-22T10:00:00.000Z').repeat(5000))
+  let pauses = 0
+  let uses = 0
+  await readPastUse({
+    log,
+    sinceMs: SINCE,
+    users: new Set(['a']),
+    useOf,
+    onUse: () => {
+      uses += 1
+    },
+    pause: async () => {
+      pauses += 1
+    },
+  })
+  assert.equal(uses, 5000)
+  assert.ok(pauses >= 4, `${pauses} pauses in a megabyte`)
+})
+
 test('no log yet, stdout, a folder and a device have no past', async (t) => {
   const folder = temporaryFolder(t)
   for (const log of ['-', join(folder, 'none', 'usage.jsonl'), folder, '/dev/null']) {
