@@ -88,8 +88,8 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   const health = createHealth()
   const limits = createLimiter(CLOCK)
   // Before anything is open, because it may fail.
-  const renewal = await renewLimits(limits, first, createUseOf(createPriceLookup(first.models)))
-  renewal.commit()
+  const opening = await renewLimits(limits, first, createUseOf(createPriceLookup(first.models)))
+  opening.commit()
   const ledgers = new Map<string, Ledger>()
   const secrets = new Set<string>()
   const nameProvider = createProviderNames()

@@ -22,7 +22,15 @@ const useOf = createUseOf(() => ({ input: 1e6, output: 2e6 }))
 
 function target(name: string, maxTokens?: number, mock = false): Target {
   return {
-    model: { name, provider: 'p', upstreamName: name, maxTokens, strict: false, price: undefined },
+    model: {
+      name,
+      provider: 'p',
+      upstreamName: name,
+      maxTokens,
+      strict: false,
+      price: undefined,
+      rules: {},
+    },
     provider: {
       name: 'p',
       dialect: 'openai',
@@ -37,6 +45,7 @@ function target(name: string, maxTokens?: number, mock = false): Target {
 
 function inbound(json: JsonObject): Inbound {
   return {
+    api: 'chat',
     caller: callerDialect('chat'),
     headers: {},
     body: new Uint8Array(),
