@@ -138,7 +138,7 @@ function tryLog() {
     const whole = lines.flatMap((_, index) => (index === touched ? [] : [first + index + 1]))
     for (const tokens of whole) {
       if (!seen.includes(tokens))
-        findings.add('a line was lost', `${detail()} ${tokens} of ${seen}`)
+        findings.add('a line was lost', `${detail()} ${String(tokens)} of ${String(seen)}`)
     }
     // A mutation may well split one line into several; it may not make more records than lines.
     if (seen.length + counts.skipped > counts.lines + count) {

@@ -187,7 +187,9 @@ test('a first user without a model may call nothing, but there is something to a
   const { stderr } = await desk.run(['users', 'add', 'me'])
   assert.match(stderr, /me may call nothing yet {2}→ aiproxy users allow me gpt-5\n/)
   assert.equal((await desk.run(['users', 'allow', 'me', 'gpt-5'])).code, 0)
-  assert.deepEqual(await modelsOf(desk.text(), 'me'), [{ name: 'gpt-5', failover: [] }])
+  assert.deepEqual(await modelsOf(desk.text(), 'me'), [
+    { name: 'gpt-5', failover: [], limits: undefined },
+  ])
 })
 
 test('without a file every other writer says how to get one, and makes none', async (t) => {
