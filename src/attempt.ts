@@ -60,7 +60,7 @@ export interface RunningAttempt {
 
 // An error page larger than this says nothing more, and one that takes longer has said enough.
 const MAX_ERROR_BYTES = 256 * 1024
-const ERROR_BODY_MS = 5_000
+const ERROR_BODY_MS = 2_000
 
 /** Sends the prepared call. The result never rejects: every end is a value. */
 export function startAttempt(

@@ -242,6 +242,10 @@ async function answer(
       lastError = error
       if (target === targets[0]) requestedError = error
       step = journey.failed(failure, performance.now())
+      if (step.kind === 'stop' && step.why === 'budget') {
+        // Said where everything is said that was not done as usual.
+        error.headers = [...error.headers, ['x-aiproxy-notes', 'retry;dropped']]
+      }
       if (step.kind === 'try' && !step.again) tellFailover(error.message, step.target)
     }
   } finally {

@@ -72,6 +72,9 @@ export interface Journey<T> {
   end(): void
 }
 
+// Nobody answers in less; and a timer may fire a little before its time.
+const MIN_ATTEMPT_MS = 10
+
 /** Begins a request's way; it counts as active until `end`. */
 export function createJourney<T>(plan: JourneyPlan<T>): Journey<T> {
   const { targets, keyOf, health } = plan
@@ -118,7 +121,8 @@ export function createJourney<T>(plan: JourneyPlan<T>): Journey<T> {
     const retry = tries.get(target) ?? 0
     if (retry >= MAX_ATTEMPTS_ON_ONE || attempts >= MAX_ATTEMPTS) return undefined
     const waitMs = backoffMs(failure.fault, retry, failure.retryAfterMs, plan.random)
-    if (waitMs === undefined || nowMs + waitMs >= plan.deadlineAtMs) return undefined
+    if (waitMs === undefined || nowMs + waitMs + MIN_ATTEMPT_MS >= plan.deadlineAtMs)
+      return undefined
     if (!isAwake(target, nowMs + waitMs)) return undefined
     if (!health.budget.take()) return { kind: 'stop', why: 'budget' }
     holdsBudget = true
@@ -181,7 +185,7 @@ export function createJourney<T>(plan: JourneyPlan<T>): Journey<T> {
 
     failed(failure, nowMs) {
       report(failure, nowMs)
-      if (nowMs >= plan.deadlineAtMs) return { kind: 'stop', why: 'deadline' }
+      if (nowMs + MIN_ATTEMPT_MS >= plan.deadlineAtMs) return { kind: 'stop', why: 'deadline' }
       const { advice, fault } = failure
       const once = advice === 'once-billed' || advice === 'elsewhere-once'
       if (once && billedOnce) return { kind: 'stop', why: 'final' }

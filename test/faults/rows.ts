@@ -429,9 +429,10 @@ export const IN_THE_BODY: readonly Row[] = [
     modes: UNARY,
     framings: ['length'],
     script: async (peer) => {
-      await peer.open('', 40 * 1024 * 1024)
+      await peer.open('', 40 * 1024 * 1024 + Buffer.byteLength(peer.begin + peer.rest))
       const block = Buffer.alloc(1024 * 1024, 0x20)
       for (let count = 0; count < 40; count += 1) await peer.raw(block)
+      await peer.say(peer.begin + peer.rest)
     },
     ...JUNK,
     deadlineMs: 10_000,
@@ -540,6 +541,23 @@ export const IN_THE_BODY: readonly Row[] = [
     code: 'upstream_error',
     status: 503,
     again: true,
+    deadlineMs: 3_000,
+  },
+  {
+    title: 'an error page that stalls',
+    modes: EARLY,
+    framings: ['length'],
+    script: async (peer) => {
+      await peer.raw('HTTP/1.1 503 x\r\ncontent-length: 1000\r\n\r\nbusy')
+      await stall(peer)
+    },
+    end: 'broken',
+    class: 'overload',
+    code: 'upstream_error',
+    status: 503,
+    again: true,
+    deadlineMs: 6_000,
+    timeouts: 'connect: 2s, first_byte: 8s, idle: 8s',
   },
   {
     title: 'an error page that breaks off',

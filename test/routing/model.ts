@@ -172,7 +172,8 @@ export function nextStep(
   const { advice, fault } = failure
   const last = request.tried.at(-1) ?? ''
   const stop: Verdict = { go: undefined }
-  if (nowMs >= request.deadlineAtMs) return stop
+  // What is left of the deadline must be more than nothing: 10 ms.
+  if (nowMs + 10 >= request.deadlineAtMs) return stop
   const oneMore = advice === 'once-billed' || advice === 'elsewhere-once'
   if (oneMore && request.spent) return stop
   const untried = request.targets.filter((name) => !request.tried.includes(name))
@@ -189,7 +190,7 @@ export function nextStep(
   const room = request.tried.filter((name) => name === last).length < 2 && request.reached < 3
   // With every random number ½.
   const waitMs = failure.retryAfterMs ?? (fault === 'rate' ? 500 : 50)
-  if (sameHelps && paid && room && waitMs <= 10_000 && nowMs + waitMs < request.deadlineAtMs) {
+  if (sameHelps && paid && room && waitMs <= 10_000 && nowMs + waitMs + 10 < request.deadlineAtMs) {
     if (model.get(last)?.restsUntil(nowMs + waitMs) === undefined) {
       if (!budgetLeft) return stop
       if (advice !== 'again') request.spent = true
