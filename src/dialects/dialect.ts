@@ -118,6 +118,8 @@ export interface StreamTap {
   readonly outputChars: number
   /** A finish reason was seen: an end without end mark is then still complete (wire-formats C.2, C.3). */
   readonly finishSeen: boolean
+  /** The end mark as an event, where the dialect's clients take no stream for whole without it. */
+  readonly endMark?: string | undefined
   fail(error: ProxyError, requestId: string): string
 }
 

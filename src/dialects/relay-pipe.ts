@@ -1,11 +1,13 @@
 /** The pipe where caller and provider speak the same dialect: whole events pass byte for byte. */
 import { ProxyError } from '../errors/proxy-error.ts'
+import { parseJson } from '../wire/json.ts'
 import { createSseDecoder } from '../wire/sse.ts'
 import type { SseEvent } from '../wire/sse.ts'
 import type { Dialect, ReplyContext } from './dialect.ts'
 import type { ReplyPipe } from './reply-pipe.ts'
 
 const NOTHING = new Uint8Array(0)
+const LF = 0x0a
 
 export function createRelayPipe(
   target: Dialect,
@@ -70,8 +72,16 @@ export function createRelayPipe(
     end() {
       if (finished) return NOTHING
       const pieces: Uint8Array[] = []
-      for (const event of sse.end()) take(event, pieces)
-      // A torn last event is not passed on: an error event must stand on lines of its own.
+      for (const event of sse.end()) {
+        const tail: Uint8Array[] = []
+        take(event, tail)
+        if (finished) pieces.push(...tail)
+        else if (parseJson(event.data) !== undefined && tail.length > 0) {
+          // Most readers drop an event without its blank line.
+          pieces.push(...tail, Buffer.from(event.raw.at(-1) === LF ? '\n' : '\n\n'))
+        }
+      }
+      // A torn last event is not passed on: what may follow must stand on lines of its own.
       if (!finished && !tap.finishSeen) {
         throw new ProxyError(
           'upstream_truncated',
@@ -80,6 +90,8 @@ export function createRelayPipe(
             : 'The provider sent an empty stream.',
         )
       }
+      // Nothing but the mark is missing: without it a reader would throw the whole answer away.
+      if (!finished && tap.endMark !== undefined) pieces.push(Buffer.from(tap.endMark))
       finished = true
       return release(pieces)
     },

@@ -112,6 +112,7 @@ export function createStreamTap(): StreamTap {
     get finishSeen() {
       return finishSeen
     },
+    endMark: encodeSse('message_stop', '{"type":"message_stop"}'),
     fail(error, requestId) {
       return renderStreamError(error, requestId)
     },
