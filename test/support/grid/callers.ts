@@ -97,11 +97,11 @@ export interface WatchedFetch {
   readonly headers: () => Headers
 }
 
-export function watchFetch(): WatchedFetch {
+export function watchFetch(through: typeof fetch): WatchedFetch {
   let headers = new Headers()
   return {
     fetch: async (input, init) => {
-      const response = await fetch(input, init)
+      const response = await through(input, init)
       headers = response.headers
       return response
     },

@@ -8,9 +8,13 @@ import type { Ask, Caller, Heard, ToolOutcome, Turn, UserPart } from './callers.
 type Params = OpenAI.ChatCompletionCreateParamsNonStreaming
 type Message = OpenAI.ChatCompletionMessageParam
 
-/** A caller of the proxy at `url`, known by the name or key. */
-export function createChatCaller(url: string, apiKey: string): Caller {
-  const watched = watchFetch()
+/** A caller of the proxy at `url`, known by the name or key; `through` is its network. */
+export function createChatCaller(
+  url: string,
+  apiKey: string,
+  through: typeof fetch = fetch,
+): Caller {
+  const watched = watchFetch(through)
   const client = new OpenAI({
     baseURL: `${url}/v1`,
     apiKey,

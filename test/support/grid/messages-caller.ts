@@ -7,9 +7,13 @@ import type { Ask, Caller, Heard, ToolOutcome, Turn, UserPart } from './callers.
 type Message = Anthropic.MessageParam
 type Block = Anthropic.ContentBlockParam
 
-/** A caller of the proxy at `url`, known by the name or key. */
-export function createMessagesCaller(url: string, apiKey: string): Caller {
-  const watched = watchFetch()
+/** A caller of the proxy at `url`, known by the name or key; `through` is its network. */
+export function createMessagesCaller(
+  url: string,
+  apiKey: string,
+  through: typeof fetch = fetch,
+): Caller {
+  const watched = watchFetch(through)
   const client = new Anthropic({ baseURL: url, apiKey, maxRetries: 0, fetch: watched.fetch })
 
   return {

@@ -9,9 +9,13 @@ type Params = OpenAI.Responses.ResponseCreateParamsNonStreaming
 type Item = OpenAI.Responses.ResponseInputItem
 type Part = OpenAI.Responses.ResponseInputContent
 
-/** A caller of the proxy at `url`, known by the name or key. */
-export function createResponsesCaller(url: string, apiKey: string): Caller {
-  const watched = watchFetch()
+/** A caller of the proxy at `url`, known by the name or key; `through` is its network. */
+export function createResponsesCaller(
+  url: string,
+  apiKey: string,
+  through: typeof fetch = fetch,
+): Caller {
+  const watched = watchFetch(through)
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0, fetch: watched.fetch })
 
   return {
