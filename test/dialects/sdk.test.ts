@@ -6,7 +6,9 @@ import OpenAI from 'openai'
 import { ROOT } from '../wire/cuts.ts'
 
 function clientFor(transcript: string): OpenAI {
-  const body = readFileSync(new URL(`test/fixtures/transcripts/${transcript}/expected.sse`, ROOT))
+  const body = readFileSync(
+    new URL(`test/fixtures/transcripts/chat-to-messages/${transcript}/expected.sse`, ROOT),
+  )
   return new OpenAI({
     apiKey: 'none',
     maxRetries: 0,

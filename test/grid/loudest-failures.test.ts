@@ -276,8 +276,9 @@ const CHAT_TELLINGS: readonly Telling[] = [
       tool_calls: [fragment(index, call, parseJson(call.arguments), named(call))],
     })),
   ),
-  chat('empty and null fragments between', [
-    ...CALLS.flatMap((call, index) => [
+  chat(
+    'empty and null fragments between',
+    CALLS.flatMap((call, index) => [
       { tool_calls: [fragment(index, call, null, named(call))] },
       { tool_calls: [] },
       { content: '', tool_calls: null },
@@ -286,7 +287,7 @@ const CHAT_TELLINGS: readonly Telling[] = [
       })),
       { tool_calls: [fragment(index, call, '')] },
     ]),
-  ]),
+  ),
 ]
 
 const event = (type: string, members: object): string =>

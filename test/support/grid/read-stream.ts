@@ -85,11 +85,10 @@ function readMessagesEvent(event: unknown, facts: Growing): void {
     case 'content_block_delta': {
       facts.text += digText(delta, 'text')
       facts.thinking += digText(delta, 'thinking')
-      const json = dig(delta, 'partial_json')
-      if (json === undefined) return
+      if (dig(delta, 'type') !== 'input_json_delta') return
       const call = facts.calls.at(-1)
       assert.ok(call !== undefined)
-      call.arguments += String(json)
+      call.arguments += digText(delta, 'partial_json')
       return
     }
     case 'message_delta':
