@@ -65,6 +65,20 @@ export function lookUp(env: Environment, name: string): string | undefined {
   return Object.hasOwn(env, name) ? env[name] : undefined
 }
 
+// Long enough to be a key, and to be told from an ordinary word.
+const MIN_SECRET_CHARACTERS = 8
+
+/** What the variables hold that are named like secrets. */
+export function secretsIn(env: Environment): string[] {
+  return Object.entries(env).flatMap(([name, held]) =>
+    held !== undefined &&
+    held.length >= MIN_SECRET_CHARACTERS &&
+    /KEY|TOKEN|SECRET|PASSW/i.test(name)
+      ? [held]
+      : [],
+  )
+}
+
 function malformed(wrong: string): Expansion {
   return { kind: 'malformed', wrong }
 }

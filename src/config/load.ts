@@ -11,6 +11,7 @@ import type { ConfigOverrides } from './decide.ts'
 import { FILE } from './file.ts'
 import { findConfig, showPath } from './find.ts'
 import { deepFreeze } from './freeze.ts'
+import { secretsIn } from './interpolate.ts'
 import type { Environment } from './interpolate.ts'
 import { createProblems } from './problems.ts'
 import type { Problems } from './problems.ts'
@@ -45,7 +46,11 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024
 export async function loadConfig(options: LoadOptions): Promise<Config> {
   const found = findConfig(options)
   if (found.kind === 'none') {
-    const problems = createProblems(undefined, 'Check the environment variables named above.')
+    const problems = createProblems(
+      undefined,
+      'Check the environment variables named above.',
+      secretsIn(options.env),
+    )
     return decide(starterTree(options.env), { kind: 'starter' }, options, problems, false)
   }
   const file = readFile(found.path, found.shown)
@@ -72,7 +77,11 @@ async function loadText(
 ): Promise<Config> {
   const shown = showPath(path, options.cwd)
   const argument = options.flag === undefined ? '' : ` --config ${shown}`
-  const problems = createProblems(shown, `Mend it, then: aiproxy serve --check${argument}`)
+  const problems = createProblems(
+    shown,
+    `Mend it, then: aiproxy serve --check${argument}`,
+    secretsIn(options.env),
+  )
   const { parseTree } = await import('./parse.ts')
   const tree = parseTree(text.replace(/^\uFEFF/, ''), problems)
   if (tree === undefined) throw problems.toError()

@@ -31,9 +31,14 @@ const SHOWN_CHARACTERS = 80
 
 /**
  * Collects problems of one file. `path` is the file's name as the reader knows it, `undefined` for the
- * starter config; `fix` the next step offered where a problem has none of its own.
+ * starter config; `fix` the next step offered where a problem has none of its own. No message holds one of
+ * `secrets`, or the beginning of one: a reference such as `${OPENAI_API_KEY}` may stand where a name belongs.
  */
-export function createProblems(path: string | undefined, fix: string): Problems {
+export function createProblems(
+  path: string | undefined,
+  fix: string,
+  secrets: readonly string[] = [],
+): Problems {
   const problems: Problem[] = []
   return {
     get count() {
@@ -41,7 +46,8 @@ export function createProblems(path: string | undefined, fix: string): Problems 
     },
     add(at, what, ownFix) {
       // Whatever of the file is quoted in it, a message is safe to print.
-      problems.push({ at, what: clean(what), fix: ownFix })
+      const ownFixWithoutSecrets = ownFix && withoutSecrets(ownFix, secrets)
+      problems.push({ at, what: clean(withoutSecrets(what, secrets)), fix: ownFixWithoutSecrets })
     },
     suggest(name, candidates, kind) {
       // Nobody reads past the first screen, and comparing names is the dearest thing here.
@@ -82,6 +88,22 @@ export function clean(text: string): string {
 
 function maskKeys(text: string): string {
   return text.replace(/\b(sk-|aip_)[\w-]{8,}/g, '$1…')
+}
+
+// Shorter beginnings would mask ordinary words; a message may quote a value cut short.
+const TELLING_CHARACTERS = 8
+
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  let rest = text
+  for (const secret of secrets) {
+    const beginning = secret.slice(0, TELLING_CHARACTERS)
+    for (let at = rest.indexOf(beginning); at >= 0; at = rest.indexOf(beginning, at + 1)) {
+      let end = at
+      while (end < rest.length && rest[end] === secret[end - at]) end += 1
+      rest = `${rest.slice(0, at)}…${rest.slice(end)}`
+    }
+  }
+  return rest
 }
 
 /** One character, of one or two UTF-16 units, as `\uXXXX`. */

@@ -602,3 +602,26 @@ async function refusalOf(text: string, file: string): Promise<ProxyError> {
   }
   throw new Error('it was accepted')
 }
+
+test('a key that a reference put where a name belongs is in no message, whole or cut short', async () => {
+  const key = 'key-of-a-provider-0123456789'
+  const env = { OPENAI_API_KEY: key }
+  const texts = [
+    'users: {u: {models: ["cla${OPENAI_API_KEY}ude"]}}',
+    `users: {u: {models: ["${'m'.repeat(60)}\${OPENAI_API_KEY}"]}}`,
+    'models: {a: {provider: "${OPENAI_API_KEY}"}}',
+    'listen: "${OPENAI_API_KEY}"',
+    'providers: {openai: {base_url: "${OPENAI_API_KEY}"}}',
+  ]
+  for (const text of texts) {
+    await assert.rejects(
+      loadConfigText(text, '/w/c.yaml', { env, cwd: '/w', home: '/h' }),
+      (error) => {
+        assert.ok(error instanceof ProxyError, String(error))
+        assert.equal(error.code, 'config_invalid', text)
+        assert.ok(!`${error.message}${error.hint}`.includes(key.slice(0, 8)), error.message)
+        return true
+      },
+    )
+  }
+})
