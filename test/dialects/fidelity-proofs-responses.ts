@@ -151,6 +151,12 @@ export const RESPONSES_TO_CHAT_PROOFS: readonly Proof[] = [
     'prompt_cache_options',
     { prompt_cache_options: { mode: 'implicit' } },
     'prompt_cache_options;dropped',
+    { model: 'qwen3:8b' },
+  ),
+  arrives(
+    'prompt_cache_options',
+    { prompt_cache_options: { mode: 'implicit' } },
+    { prompt_cache_options: { mode: 'implicit' } },
   ),
   arrives('service_tier', { service_tier: 'flex' }, { service_tier: 'flex' }),
   dropped('service_tier', { service_tier: 'ultrafast' }, 'service_tier;adapted', {

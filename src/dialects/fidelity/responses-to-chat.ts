@@ -1,6 +1,6 @@
 /** Responses callers, models that are asked in Chat Completions (wire-formats F). */
 import { FROM_RESPONSES } from './from-responses.ts'
-import { adapt, ALWAYS, hint, map, note, pass } from './rows.ts'
+import { adapt, ALWAYS, map, note, pass } from './rows.ts'
 import type { FidelityRow } from './rows.ts'
 
 export const RESPONSES_TO_CHAT: readonly FidelityRow[] = [
@@ -23,7 +23,7 @@ export const RESPONSES_TO_CHAT: readonly FidelityRow[] = [
   map('user', '`safety_identifier`, or `user` for other servers'),
   adapt('prompt_cache_key', '`prompt_cache_key`, for OpenAI’s own models; strict lets it pass'),
   adapt('prompt_cache_retention', 'the same, for OpenAI’s own models; strict lets it pass'),
-  hint('prompt_cache_options', 'no counterpart'),
+  adapt('prompt_cache_options', 'the same, for OpenAI’s own models; strict lets it pass'),
   adapt('service_tier', '`service_tier`, for OpenAI’s own models; Chat has no `ultrafast`'),
   adapt('thinking', 'a reasoning effort, as near as the model has it'),
   pass('seed', '`seed`'),

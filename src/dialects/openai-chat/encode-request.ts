@@ -29,7 +29,11 @@ const PASSED: readonly string[] = ['frequency_penalty', 'logit_bias', 'presence_
 const PASSED_TO_OPENAI: readonly string[] = ['metadata', 'verbosity']
 
 /** And without which the answer is the same. */
-const HINTS_TO_OPENAI: readonly string[] = ['prompt_cache_key', 'prompt_cache_retention']
+const HINTS_TO_OPENAI: readonly string[] = [
+  'prompt_cache_key',
+  'prompt_cache_options',
+  'prompt_cache_retention',
+]
 
 /** The longest `safety_identifier` that is taken. */
 const MAX_END_USER_CHARS = 128
