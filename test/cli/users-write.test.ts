@@ -178,7 +178,9 @@ test('on a machine without a file, add makes one that loads, for its owner alone
   assert.match(stderr, /OPENAI_API_KEY is not set yet/)
   assert.equal(statSync(desk.path).mode & 0o777, 0o600)
   assert.match(desk.text(), /^# aiproxy: /)
-  assert.deepEqual(await modelsOf(desk.text(), 'me'), [{ name: 'gpt-5', failover: [CLAUDE] }])
+  assert.deepEqual(await modelsOf(desk.text(), 'me'), [
+    { name: 'gpt-5', failover: [CLAUDE], limits: undefined },
+  ])
   assert.deepEqual(readdirSync(desk.directory), ['aiproxy.yaml'])
 })
 
