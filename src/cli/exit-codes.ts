@@ -73,9 +73,3 @@ const BY_ERROR: Record<ErrorCode, ExitCode> = {
 export function exitCodeOf(code: ErrorCode): ExitCode {
   return BY_ERROR[code]
 }
-
-/** The text of `aiproxy help exit-codes`. */
-export function renderExitCodes(): string {
-  const rows = EXIT_CODES.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`)
-  return `Exit codes\n\n${rows.join('\n')}\n`
-}

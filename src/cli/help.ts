@@ -2,7 +2,6 @@
  * The pages that are not one command's own help: the short help, `--help`, and the topics of
  * `aiproxy help`. Plain text; every line fits 80 columns.
  */
-import { renderExitCodes } from './exit-codes.ts'
 
 const EXAMPLES = `  aiproxy serve                            run the proxy at 127.0.0.1:4242
   aiproxy ask -u user-a -m gpt-5 "Hello"   one prompt, by the same path
@@ -42,31 +41,14 @@ Everywhere
   -V, --version
 `
 
-const ENVIRONMENT = `Environment
-
-  OPENAI_API_KEY, ANTHROPIC_API_KEY     the providers' keys
-  OPENAI_BASE_URL, ANTHROPIC_BASE_URL   where the providers are, if not at home
-  AIPROXY_CONFIG                        config file, like --config
-  AIPROXY_USER                          user of aiproxy ask, like --user
-  AIPROXY_LOG                           quiet, info, debug (-v), trace (-vv)
-  NO_COLOR, FORCE_COLOR, TERM=dumb      colour; --color wins over them
-  XDG_CONFIG_HOME, XDG_STATE_HOME       where config and usage log are
-
-A ./.env file is read when there is one and never overrides a variable that is
-already set. Order: flag, environment, .env, config file, default. A config file
-may name any variable as \${NAME}.
-`
-
 /** The text of one topic of `aiproxy help`, or `undefined` where it is none. */
-export function renderTopic(name: string): string | undefined {
-  switch (name) {
-    case 'exit-codes':
-      return renderExitCodes()
-    case 'environment':
-      return ENVIRONMENT
-    default:
-      return undefined
-  }
+export async function renderTopic(
+  name: string,
+  columns: number | undefined,
+): Promise<string | undefined> {
+  if (!TOPICS.includes(name)) return undefined
+  const { renderEnvironment, renderExitCodes } = await import('./topics.ts')
+  return name === 'exit-codes' ? renderExitCodes(columns) : renderEnvironment(columns)
 }
 
 export const TOPICS: readonly string[] = ['environment', 'exit-codes']

@@ -158,7 +158,7 @@ async function showHelp(words: readonly string[], io: MainIo): Promise<void> {
     io.stdout.write(FULL_HELP)
     return
   }
-  const topic = renderTopic(name)
+  const topic = await renderTopic(name, io.stdout.isTTY === true ? io.stdout.columns : undefined)
   if (topic !== undefined) {
     io.stdout.write(topic)
     return

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EXIT_CODES, exitCodeOf, renderExitCodes } from '../../src/cli/exit-codes.ts'
+import { EXIT_CODES, exitCodeOf } from '../../src/cli/exit-codes.ts'
 import { reportError } from '../../src/cli/report-error.ts'
 import { createPaint } from '../../src/cli/paint.ts'
 import { ERRORS } from '../../src/errors/catalog.ts'
 import type { ErrorCode } from '../../src/errors/catalog.ts'
+import { renderEnvironment, renderExitCodes } from '../../src/cli/topics.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 
 const PLAIN = createPaint({ flag: 'never', env: {}, isTTY: false })
@@ -42,8 +43,19 @@ test('every error of the catalogue ends in a documented exit code, never 0', () 
 })
 
 test('the help page names every exit code', () => {
-  const page = renderExitCodes()
+  const page = renderExitCodes(undefined)
   for (const [code, meaning] of EXIT_CODES) assert.ok(page.includes(`${code}`.padEnd(5) + meaning))
+})
+
+test('the help pages wrap on a narrow terminal, and carry no escape', () => {
+  for (const columns of [40, 50, 60, 80, 120]) {
+    for (const page of [renderExitCodes(columns), renderEnvironment(columns)]) {
+      assert.ok(!page.includes('\u001b'))
+      const table = page.split('\n\n')[1] ?? ''
+      const longest = Math.max(...table.split('\n').map((line) => line.length))
+      if (page.startsWith('Exit')) assert.ok(longest <= columns, `${longest} in ${columns}`)
+    }
+  }
 })
 
 test('an error is one line, its reasons, and one next step', () => {
