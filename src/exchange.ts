@@ -2,15 +2,14 @@
  * The story: one request, out and home again. This file has the order of steps, and only that.
  */
 import type { Limiter } from './access/limits.ts'
-import { createAllowance } from './allowance.ts'
-import type { Allowance } from './allowance.ts'
+import { createAllowance } from './exchange/allowance.ts'
+import type { Allowance } from './exchange/allowance.ts'
 import type { UseOf } from './usage/past-use.ts'
 import type { Config, User } from './config/config.ts'
-import { failedAttempt, localAttempt, startAttempt } from './attempt.ts'
-import type { RunningAttempt } from './attempt.ts'
+import { failedAttempt, localAttempt, startAttempt } from './exchange/attempt.ts'
+import type { RunningAttempt } from './exchange/attempt.ts'
 import { createAnswerPipe } from './dialects/answer-pipe.ts'
 import { NO_HINTS } from './dialects/dialect.ts'
-import type { Api } from './dialects/dialect.ts'
 import { mapReplyHeaders } from './dialects/headers.ts'
 import type { ChatRequest, JsonObject } from './dialects/neutral.ts'
 import { createNotes, renderNotes } from './dialects/notes.ts'
@@ -20,9 +19,9 @@ import type { Inbound, PreparedCall } from './dialects/prepare.ts'
 import { callerDialect, targetDialect } from './dialects/registry.ts'
 import { ProxyError, toProxyError } from './errors/proxy-error.ts'
 import type { Redact } from './errors/redact.ts'
-import { holdEnd } from './held-end.ts'
-import { createLiveSink } from './live-sink.ts'
-import type { LiveSink } from './live-sink.ts'
+import { holdEnd } from './exchange/held-end.ts'
+import { createLiveSink } from './exchange/live-sink.ts'
+import type { LiveSink } from './exchange/live-sink.ts'
 import { classifyFault } from './routing/fault.ts'
 import type { Health } from './routing/health.ts'
 import { createJourney } from './routing/journey.ts'
@@ -32,57 +31,13 @@ import { adviseRetry } from './routing/retry.ts'
 import type { Routes, Target } from './routing/targets.ts'
 import type { Upstream, UpstreamHeaders } from './upstream/upstream.ts'
 import type { Ledger } from './usage/ledger.ts'
-import type { AttemptRecord, UsageRecord } from './usage/record.ts'
-import { createTrail } from './trail.ts'
-import type { HeaderPairs, Trail } from './trail.ts'
-import { pause } from './pause.ts'
+import type { UsageRecord } from './usage/record.ts'
+import type { Call, ExchangeHooks, ReplySink } from './exchange/call.ts'
+import { createTrail } from './exchange/trail.ts'
+import type { HeaderPairs, Trail } from './exchange/trail.ts'
+import { pause } from './exchange/pause.ts'
 import { parseJsonObject } from './wire/json.ts'
 import { parseRetryAfter } from './wire/retry-after.ts'
-
-/** One inbound request as plain data: from the server's socket, or built by `ask`. */
-export interface Call {
-  readonly id: string
-  readonly api: Api
-  /** Lower-case names; each at most once. */
-  readonly headers: Readonly<Record<string, string | undefined>>
-  /** Asked for only once the caller is known; rejects with `body_too_large` or `request_timeout`. */
-  readBody(): Promise<Uint8Array>
-  /** Monotonic milliseconds at which the request arrived, for durations. */
-  readonly startedMs: number
-  /** Set by `ask`: the operator owns the config file, so no key is asked for. */
-  readonly trustedUser?: string | undefined
-  /** Set by `ask --no-failover`. */
-  readonly noFailover?: boolean | undefined
-  /** Set by `ask --timeout`: replaces the config's deadline, in milliseconds. */
-  readonly deadlineMs?: number | undefined
-}
-
-/** Where a reply goes: a socket, or the terminal. Errors before `head` are thrown, not written. */
-export interface ReplySink {
-  /** Once, before any body. Header pairs in order, lower-case names. */
-  head(status: number, headers: ReadonlyArray<readonly [string, string]>): void
-  /** False when the reader is behind: wait for `onDrain` before writing much more. */
-  write(chunk: string | Uint8Array): boolean
-  end(chunk?: string | Uint8Array): void
-  onDrain(listener: () => void): void
-  /** The reader left before the end. Called at most once. */
-  onGone(listener: () => void): void
-}
-
-/** Things worth telling a watching person while they happen. */
-export interface ExchangeHooks {
-  /** A target failed and the next one is about to be tried. */
-  onFailover?: (event: {
-    readonly id: string
-    readonly user: string
-    readonly failed: AttemptRecord
-    /** The provider's words, redacted. */
-    readonly message: string
-    readonly next: string
-  }) => void
-  /** A request is over, whatever its end; called after its line was logged. */
-  onFinished?: (record: UsageRecord) => void
-}
 
 /** What an exchange is run with; the config and what was built from it stay the same to its end. */
 export interface Rooms {

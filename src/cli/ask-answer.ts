@@ -4,7 +4,7 @@
  */
 import type { ChatPiece } from '../app.ts'
 import type { TokenUsage } from '../dialects/neutral.ts'
-import type { ReplySink } from '../exchange.ts'
+import type { ReplySink } from '../exchange/call.ts'
 import type { AppModule } from './io.ts'
 
 export interface ToolCall {

@@ -5,7 +5,7 @@
 import type { Config, User } from '../config/config.ts'
 import type { JsonObject } from '../dialects/neutral.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
-import type { Call } from '../exchange.ts'
+import type { Call } from '../exchange/call.ts'
 import type { AttemptRecord, UsageRecord } from '../usage/record.ts'
 import { createAnswer } from './ask-answer.ts'
 import type { Answer } from './ask-answer.ts'

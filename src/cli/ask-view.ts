@@ -4,7 +4,7 @@
  */
 import type { ChatPiece } from '../app.ts'
 import type { Config } from '../config/config.ts'
-import type { ExchangeHooks } from '../exchange.ts'
+import type { ExchangeHooks } from '../exchange/call.ts'
 import type { ProxyError } from '../errors/proxy-error.ts'
 import type { UsageRecord } from '../usage/record.ts'
 import { extractFenced } from './ask-answer.ts'

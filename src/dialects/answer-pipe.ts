@@ -11,7 +11,8 @@ import {
   createStreamPipe,
   replyToStream,
 } from './reply-pipe.ts'
-import type { ConvertedReply, ReplyPipe } from './reply-pipe.ts'
+import type { ReplyPipe } from './pipe.ts'
+import type { ConvertedReply } from './reply-pipe.ts'
 
 export interface AnswerForm {
   readonly caller: Dialect

@@ -4,7 +4,7 @@ import { parseJson } from '../wire/json.ts'
 import { createSseDecoder } from '../wire/sse.ts'
 import type { SseEvent } from '../wire/sse.ts'
 import type { Dialect, ReplyContext } from './dialect.ts'
-import type { ReplyPipe } from './reply-pipe.ts'
+import type { ReplyPipe } from './pipe.ts'
 
 const NOTHING = new Uint8Array(0)
 const LF = 0x0a

@@ -1,6 +1,6 @@
 /** A reply on a socket, as the exchange writes it. */
 import type { ServerResponse } from 'node:http'
-import type { ReplySink } from '../exchange.ts'
+import type { ReplySink } from '../exchange/call.ts'
 import { guardStall, liftStallGuard } from './reply.ts'
 
 // Beyond this, copying costs more than a second write.

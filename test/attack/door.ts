@@ -1,7 +1,7 @@
 /** A front door of its own for each test, and a client that sends exactly the bytes it is given. */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import type { Call, ReplySink } from '../../src/exchange.ts'
+import type { Call, ReplySink } from '../../src/exchange/call.ts'
 import type { DoorLimits } from '../../src/server/limits.ts'
 import { createFrontDoor } from '../../src/server/server.ts'
 import { identifyCaller } from '../../src/access/identify.ts'

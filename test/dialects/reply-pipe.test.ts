@@ -9,7 +9,7 @@ import {
   createReplyCollector,
   createStreamPipe,
 } from '../../src/dialects/reply-pipe.ts'
-import type { ReplyPipe } from '../../src/dialects/reply-pipe.ts'
+import type { ReplyPipe } from '../../src/dialects/pipe.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import { cuts, listFixtures, readFixture } from '../wire/cuts.ts'
 import { contextOf, sse, thrown } from './support.ts'

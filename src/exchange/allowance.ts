@@ -2,17 +2,17 @@
  * One exchange and its user's limits: what is about to be tried is estimated and reserved, what was used
  * is settled with the log line, and the caller is told where they stand.
  */
-import { isRefusal } from './access/limits.ts'
-import type { Estimate, Limiter, Refusal, Reservation } from './access/limits.ts'
-import type { User } from './config/config.ts'
-import type { Api } from './dialects/dialect.ts'
-import { estimatePromptTokens, readOutputCeiling } from './dialects/estimate.ts'
-import { renderRateLimits } from './dialects/own-rate-limits.ts'
-import type { Inbound } from './dialects/prepare.ts'
-import { ProxyError } from './errors/proxy-error.ts'
-import type { Target } from './routing/targets.ts'
-import type { UseOf } from './usage/past-use.ts'
-import type { UsageRecord } from './usage/record.ts'
+import { isRefusal } from '../access/limits.ts'
+import type { Estimate, Limiter, Refusal, Reservation } from '../access/limits.ts'
+import type { User } from '../config/config.ts'
+import type { Api } from '../dialects/dialect.ts'
+import { estimatePromptTokens, readOutputCeiling } from '../dialects/estimate.ts'
+import { renderRateLimits } from '../dialects/own-rate-limits.ts'
+import type { Inbound } from '../dialects/prepare.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
+import type { Target } from '../routing/targets.ts'
+import type { UseOf } from '../usage/past-use.ts'
+import type { UsageRecord } from '../usage/record.ts'
 
 type HeaderPairs = ReadonlyArray<readonly [string, string]>
 

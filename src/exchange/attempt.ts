@@ -3,16 +3,16 @@
  * content arrives nothing reaches the caller, so that another target may still take over; after it
  * the reply is this target's, to its end or to its error event (design §5).
  */
-import type { Dialect } from './dialects/dialect.ts'
-import type { TokenUsage } from './dialects/neutral.ts'
-import type { PreparedCall } from './dialects/prepare.ts'
-import type { ReplyPipe } from './dialects/reply-pipe.ts'
-import { ProxyError, toProxyError } from './errors/proxy-error.ts'
-import type { Redact } from './errors/redact.ts'
-import type { ReplySink } from './exchange.ts'
-import type { Reach } from './routing/retry.ts'
-import type { Target } from './routing/targets.ts'
-import type { Upstream, UpstreamCall, UpstreamHeaders } from './upstream/upstream.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import type { TokenUsage } from '../dialects/neutral.ts'
+import type { PreparedCall } from '../dialects/prepare.ts'
+import type { ReplyPipe } from '../dialects/pipe.ts'
+import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
+import type { Redact } from '../errors/redact.ts'
+import type { ReplySink } from './call.ts'
+import type { Reach } from '../routing/retry.ts'
+import type { Target } from '../routing/targets.ts'
+import type { Upstream, UpstreamCall, UpstreamHeaders } from '../upstream/upstream.ts'
 
 export interface AttemptPlan {
   readonly target: Target

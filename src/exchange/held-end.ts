@@ -2,7 +2,7 @@
  * A sink whose end waits until the usage line is on disk. Whoever has read a reply to its end can rely on
  * its line, even where the program is killed in the next microsecond.
  */
-import type { ReplySink } from './exchange.ts'
+import type { ReplySink } from './call.ts'
 
 export interface HeldSink {
   readonly sink: ReplySink

@@ -3,15 +3,15 @@
  * it come the `x-aiproxy-*` headers (design §3) and, at the end, the line of the usage log (§7).
  */
 import type { AttemptResult } from './attempt.ts'
-import type { FaultClass } from './config/config.ts'
-import { estimatePromptTokens, estimateTokens } from './dialects/estimate.ts'
-import type { TokenUsage } from './dialects/neutral.ts'
-import type { Inbound } from './dialects/prepare.ts'
-import type { ProxyError } from './errors/proxy-error.ts'
-import type { Call } from './exchange.ts'
-import { adviseRetry, mayBeBilled } from './routing/retry.ts'
-import type { Target } from './routing/targets.ts'
-import type { AttemptRecord, Outcome, UsageRecord } from './usage/record.ts'
+import type { FaultClass } from '../config/config.ts'
+import { estimatePromptTokens, estimateTokens } from '../dialects/estimate.ts'
+import type { TokenUsage } from '../dialects/neutral.ts'
+import type { Inbound } from '../dialects/prepare.ts'
+import type { ProxyError } from '../errors/proxy-error.ts'
+import type { Call } from './call.ts'
+import { adviseRetry, mayBeBilled } from '../routing/retry.ts'
+import type { Target } from '../routing/targets.ts'
+import type { AttemptRecord, Outcome, UsageRecord } from '../usage/record.ts'
 
 export type HeaderPairs = ReadonlyArray<readonly [string, string]>
 

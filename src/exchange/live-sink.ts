@@ -4,8 +4,8 @@
  * sends the head, status 200, before anybody has answered; failover goes on behind it, and a failure is
  * then told as an event (reliability.md §3).
  */
-import type { DialectName } from './dialects/dialect.ts'
-import type { ReplySink } from './exchange.ts'
+import type { DialectName } from '../dialects/dialect.ts'
+import type { ReplySink } from './call.ts'
 import type { HeaderPairs } from './trail.ts'
 
 const QUIET_MS = 15_000
