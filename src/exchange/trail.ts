@@ -10,6 +10,7 @@ import type { Inbound } from '../dialects/prepare.ts'
 import type { ProxyError } from '../errors/proxy-error.ts'
 import type { Call } from './call.ts'
 import { adviseRetry, mayBeBilled } from '../routing/retry.ts'
+import type { Rest } from '../routing/health.ts'
 import type { Target } from '../routing/targets.ts'
 import type { AttemptRecord, Outcome, UsageRecord } from '../usage/record.ts'
 
@@ -20,7 +21,7 @@ export interface Trail {
   from(user: string): void
   asks(model: string, inbound: Inbound): void
   /** A target is not tried now because it rests. */
-  passedOver(target: Target, rest: { readonly ms: number; readonly why: FaultClass }): void
+  passedOver(target: Target, rest: Rest): void
   /** A target is not tried because the user's limits leave no room there. */
   overLimit(target: Target): void
   tries(target: Target): void
@@ -125,6 +126,8 @@ export function createTrail(call: Call): Trail {
       attempts.push({
         model: sleeper.model.name,
         provider: sleeper.provider.name,
+        // Of the failure it rests for.
+        ...(rest.error?.upstream !== undefined && { status: rest.error.upstream.status }),
         class: rest.why,
         resting_s: Math.ceil(rest.ms / 1000),
         ms: 0,

@@ -9,8 +9,12 @@ import type { Rest } from './health.ts'
 export function restingError(model: string, rest: Rest): ProxyError {
   const { error } = rest
   const seconds = Math.max(1, Math.ceil(rest.ms / 1000))
-  const status = error?.status ?? 503
-  const message = `${model} keeps failing (${rest.why}, ${status}) and is left alone for ${seconds} s more.`
+  // A refused key reaches the caller as our 502; what was said of it was the provider's 401.
+  const status = error?.upstream?.status ?? error?.status ?? 503
+  const message =
+    rest.why === 'credential'
+      ? `The provider of ${model} refused the key of this proxy (${status}) and is not asked for ${seconds} s more.`
+      : `${model} keeps failing (${rest.why}, ${status}) and is left alone for ${seconds} s more.`
   const details = { retryAfterSeconds: seconds, hint: error?.hint }
   if (error?.upstream === undefined) {
     return new ProxyError(error?.code ?? 'upstream_unreachable', message, details)

@@ -47,7 +47,7 @@ export interface AttemptRecord {
   readonly status?: number
   /** Fault class, or `limit` where the user's own limits left no room; absent for the attempt that answered. */
   readonly class?: string
-  /** It was passed over because it rests; seconds left when this request came. */
+  /** It was passed over because it rests, for a failure with that status; seconds left when this request came. */
   readonly resting_s?: number
   /** It failed, and the provider may charge for it all the same. */
   readonly maybe_billed?: true
