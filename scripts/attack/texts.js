@@ -59,6 +59,8 @@ async function tryConfig() {
     const config = await loadConfigText(text, '/w/c.yaml', { env: ENV, cwd: '/w', home: '/h' })
     loaded += 1
     if (!Object.isFrozen(config)) findings.add('a config that is not frozen', detail())
+    if (config.warnings.join('').includes(ENV.OPENAI_API_KEY))
+      findings.add('a key in a warning', detail())
   } catch (error) {
     if (!(error instanceof ProxyError) || error.code !== 'config_invalid') {
       findings.add('config', `${detail()} ${error.stack}`)
@@ -67,7 +69,7 @@ async function tryConfig() {
         'control characters in a message',
         `${detail()} ${JSON.stringify(error.message)}`,
       )
-    } else if (error.message.includes(ENV.OPENAI_API_KEY)) {
+    } else if (`${error.message}${error.hint}`.includes(ENV.OPENAI_API_KEY.slice(0, 12))) {
       findings.add('a key in a message', detail())
     }
   }
@@ -138,7 +140,7 @@ function tryLog() {
     const whole = lines.flatMap((_, index) => (index === touched ? [] : [first + index + 1]))
     for (const tokens of whole) {
       if (!seen.includes(tokens))
-        findings.add('a line was lost', `${detail()} ${String(tokens)} of ${String(seen)}`)
+        findings.add('a line was lost', `${detail()} ${tokens} of ${seen.join(',')}`)
     }
     // A mutation may well split one line into several; it may not make more records than lines.
     if (seen.length + counts.skipped > counts.lines + count) {
