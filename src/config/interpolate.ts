@@ -67,16 +67,15 @@ export function lookUp(env: Environment, name: string): string | undefined {
 
 // Long enough to be a key, and to be told from an ordinary word.
 const MIN_SECRET_CHARACTERS = 8
+// What keys are made of; an address or a path holds something else.
+const RANDOM_LOOKING = /^(?=.*\d)(?=.*[A-Za-z])[\w.+=-]{20,}$/
 
-/** What the variables hold that are named like secrets. */
+/** What the variables hold that are named like secrets, or look like one. */
 export function secretsIn(env: Environment): string[] {
-  return Object.entries(env).flatMap(([name, held]) =>
-    held !== undefined &&
-    held.length >= MIN_SECRET_CHARACTERS &&
-    /KEY|TOKEN|SECRET|PASSW/i.test(name)
-      ? [held]
-      : [],
-  )
+  return Object.entries(env).flatMap(([name, held = '']) => {
+    if (held.length < MIN_SECRET_CHARACTERS) return []
+    return /KEY|TOKEN|SECRET|PASSW/i.test(name) || RANDOM_LOOKING.test(held) ? [held] : []
+  })
 }
 
 function malformed(wrong: string): Expansion {

@@ -3,6 +3,8 @@
  * is shaped like a key: providers echo parts of a refused key in their error messages.
  */
 
+import { ProxyError } from './proxy-error.ts'
+
 // Prefixes of the keys OpenAI, Anthropic, compatible providers and aiproxy itself hand out. A masked
 // echo such as `sk-abc***wxyz` counts too.
 const KEY_SHAPED =
@@ -21,4 +23,39 @@ export function createRedactor(secrets: Iterable<string>): Redact {
     }
     return clean.replace(KEY_SHAPED, '[redacted]')
   }
+}
+
+/** The same error with nothing secret in any of its words; the very same where there was nothing to redact. */
+export function redactError(error: ProxyError, redact: Redact): ProxyError {
+  const { upstream, cause } = error
+  const words = (text: string | undefined) => text && redact(text)
+  const message = redact(error.message)
+  const param = words(error.param)
+  const clean = upstream && {
+    ...upstream,
+    message: redact(upstream.message),
+    type: words(upstream.type),
+    code: words(upstream.code),
+    param: words(upstream.param),
+  }
+  // A parser quotes what it could not read.
+  const quotes = cause instanceof Error && redact(cause.message) !== cause.message
+  const same =
+    message === error.message &&
+    param === error.param &&
+    clean?.message === upstream?.message &&
+    clean?.type === upstream?.type &&
+    clean?.code === upstream?.code &&
+    clean?.param === upstream?.param
+  if (same && !quotes) return error
+  const redacted = new ProxyError(error.code, message, {
+    cause: quotes ? undefined : cause,
+    hint: error.hint,
+    param,
+    retryAfterSeconds: error.retryAfterSeconds,
+    upstream: clean,
+    raw: error.raw,
+  })
+  redacted.headers = error.headers
+  return redacted
 }

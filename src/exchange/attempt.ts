@@ -8,6 +8,7 @@ import type { TokenUsage } from '../dialects/neutral.ts'
 import type { PreparedCall } from '../dialects/prepare.ts'
 import type { ReplyPipe } from '../dialects/pipe.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
+import { redactError } from '../errors/redact.ts'
 import type { Redact } from '../errors/redact.ts'
 import type { ReplySink } from './call.ts'
 import type { Reach } from '../routing/retry.ts'
@@ -102,8 +103,9 @@ export function startAttempt(
   }
 
   /** The attempt broke: another target may answer, or the caller's stream ends with an error event. */
-  function breakOff(error: ProxyError): void {
+  function breakOff(reason: ProxyError): void {
     if (over) return
+    const error = redactError(reason, plan.redact)
     call?.abort()
     if (!committed) {
       finish('failed', error)
@@ -170,7 +172,7 @@ export function startAttempt(
     {
       onHead(upstreamStatus, upstreamHeaders) {
         status = upstreamStatus
-        headers = upstreamHeaders
+        headers = redactHeaders(upstreamHeaders, plan.redact)
         if (upstreamStatus < 200 || upstreamStatus > 299) {
           errorChunks = []
           clearTimeout(timer)
@@ -191,7 +193,9 @@ export function startAttempt(
         }
         guarded(() => {
           if (pipe === undefined) return
-          pass(pipe.push(chunk))
+          const out = pipe.push(chunk)
+          // What a relayed stream died of is the provider's own text.
+          pass(pipe.failure === undefined ? out : redactBytes(out, plan.redact))
           if (pipe.failure !== undefined) breakOff(pipe.failure)
           // Some servers keep the socket open after the end mark.
           else if (pipe.finished && committed) {
@@ -290,7 +294,6 @@ function readUpstreamError(
   const bytes = Buffer.concat(chunks)
   const text = bytes.toString('utf8')
   const read = plan.dialect.decodeError(status, text)
-  const upstream = { ...read, message: plan.redact(read.message) }
   const provider = plan.target.provider.name
   if (status >= 300 && status < 400) {
     return new ProxyError(
@@ -301,8 +304,8 @@ function readUpstreamError(
   }
   const clean = plan.redact(text)
   const relayable = plan.caller.name === plan.dialect.name && text.length > 0
-  return new ProxyError('upstream_error', upstream.message, {
-    upstream,
+  const error = new ProxyError('upstream_error', read.message, {
+    upstream: read,
     raw: relayable
       ? {
           contentType: headers['content-type'] ?? 'application/json',
@@ -310,4 +313,18 @@ function readUpstreamError(
         }
       : undefined,
   })
+  return redactError(error, plan.redact)
+}
+
+/** A provider that echoes a key into a header must not have it passed on. */
+function redactHeaders(headers: UpstreamHeaders, redact: Redact): UpstreamHeaders {
+  const clean: Record<string, string | undefined> = Object.create(null)
+  for (const name in headers) clean[name] = headers[name] && redact(headers[name])
+  return clean
+}
+
+function redactBytes(bytes: string | Uint8Array, redact: Redact): string | Uint8Array {
+  const text = typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('utf8')
+  const clean = redact(text)
+  return clean === text ? bytes : clean
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ERRORS } from '../../src/errors/catalog.ts'
 import { ProxyError, toProxyError } from '../../src/errors/proxy-error.ts'
-import { createRedactor } from '../../src/errors/redact.ts'
+import { createRedactor, redactError } from '../../src/errors/redact.ts'
 import { renderAnthropic, renderOpenAi, renderTerminal } from '../../src/errors/render.ts'
 
 test('a refusal of ours reads as an OpenAI error with our code', () => {
@@ -88,4 +88,32 @@ test('known secrets and key-shaped text are redacted wherever they stand', () =>
     redact('none of this is a key: task-list, skip-level'),
     'none of this is a key: task-list, skip-level',
   )
+})
+
+test('an error is redacted in all of its words, and kept where there is nothing to redact', () => {
+  const redact = createRedactor(['the-secret-of-a-provider'])
+  const plain = new ProxyError('upstream_error', 'Overloaded')
+  assert.equal(redactError(plain, redact), plain)
+  const words = 'x the-secret-of-a-provider y'
+  const telling = new ProxyError('upstream_error', words, {
+    cause: new SyntaxError(words),
+    param: words,
+    retryAfterSeconds: 3,
+    upstream: {
+      status: 401,
+      kind: 'authentication',
+      message: words,
+      type: words,
+      code: words,
+      param: words,
+    },
+  })
+  telling.headers = [['retry-after', '3']]
+  const clean = redactError(telling, redact)
+  assert.equal(clean.message, 'x [redacted] y')
+  assert.equal(clean.cause, undefined)
+  assert.equal(clean.status, 401)
+  assert.equal(clean.retryAfterSeconds, 3)
+  assert.deepEqual(clean.headers, telling.headers)
+  assert.ok(!JSON.stringify([clean, clean.upstream]).includes('secret'))
 })
