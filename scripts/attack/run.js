@@ -1,4 +1,7 @@
-/** What the long runs share: their command line, their seeds, and how they report. */
+/**
+ * What the long runs share: their command line, their seeds, and how they report. They run on what
+ * `npm run build` has made, outside `npm test`: `npm run check:fuzz` runs all of them, `check:<name>` one.
+ */
 import { parseArgs } from 'node:util'
 
 /**

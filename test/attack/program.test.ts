@@ -13,7 +13,7 @@ import { OPENAI_ROLE, anthropicAnswers, openaiAnswers, openaiChunk } from '../su
 import { openaiStalls } from '../support/scripts.ts'
 import { TEST_KEY, targetsConfig } from '../support/targets.ts'
 import { createUpstream } from '../support/upstream.ts'
-import type { Upstream } from '../support/upstream.ts'
+import type { Script, Upstream } from '../support/upstream.ts'
 import { chatPost, openRaw } from './door.ts'
 
 interface Stage {
@@ -30,8 +30,9 @@ async function startBetween(owner: Owner): Promise<Stage> {
       [
         { name: 'good', dialect: 'openai' },
         { name: 'claude', dialect: 'anthropic' },
+        { name: 'echo', dialect: 'openai' },
       ],
-      [{ model: 'good' }, { model: 'claude' }],
+      [{ model: 'good' }, { model: 'claude' }, { model: 'echo' }],
     ),
     env: { TEST_KEY },
   })
@@ -262,10 +263,44 @@ test('the real program', { timeout: 60_000 }, async (t) => {
     upstream.on('/good/', openaiAnswers)
   })
 
+  await t.test('never passes on its own key, however the provider hands it back', async () => {
+    const words = `key ${TEST_KEY} was revoked`
+    const inStream = `data: ${JSON.stringify({ error: { message: words, code: 401 } })}\n\n`
+    const echoes: Readonly<Record<string, Script>> = {
+      'in a header': (reply) => {
+        reply.json(429, { error: { message: 'slow' } }, { 'x-request-id': `req-${TEST_KEY}` })
+      },
+      'as a param': (reply) => {
+        reply.json(400, { error: { message: 'no', param: TEST_KEY, code: TEST_KEY } })
+      },
+      'as the first event': async (reply) => {
+        reply.openStream()
+        await reply.write(inStream)
+        reply.end()
+      },
+      'after content': async (reply) => {
+        reply.openStream()
+        await reply.write(OPENAI_ROLE)
+        await reply.write(openaiChunk({ content: 'Hel' }))
+        await reply.write(inStream)
+        reply.end()
+      },
+    }
+    for (const [how, script] of Object.entries(echoes)) {
+      upstream.on('/echo/', script)
+      for (const post of [postChat, postMessages]) {
+        const body = { ...hello, model: 'echo', max_tokens: 5, stream: true }
+        const reply = await post(proxy, body, { user: 'caller' })
+        assert.ok(!`${JSON.stringify(reply.headers)}${reply.text}`.includes(TEST_KEY), how)
+      }
+    }
+    assert.ok(!proxy.stdout().includes(TEST_KEY))
+  })
+
   await t.test('is still well', async () => {
     const reply = await postChat(proxy, hello, { user: 'caller' })
     assert.equal(reply.status, 200)
     assert.equal(typeof dig(reply.json(), 'id'), 'string')
-    assert.equal(proxy.stderr(), '')
+    assert.doesNotMatch(proxy.stderr(), /^ +at /m, 'no stack')
   })
 })
