@@ -21,8 +21,11 @@ import { createRoutes } from './routing/targets.ts'
 import { mintRequestId } from './server/request-id.ts'
 import { createFrontDoor } from './server/server.ts'
 import { createUpstream } from './upstream/upstream.ts'
+import { createAudit } from './usage/audit.ts'
 import { createLedger } from './usage/ledger.ts'
 import type { Ledger } from './usage/ledger.ts'
+import { createOpenFiles } from './usage/open-files.ts'
+import type { OpenFiles } from './usage/open-files.ts'
 import { METRICS_TYPE, createMetrics } from './usage/metrics.ts'
 import { createUseOf, readPastUse } from './usage/past-use.ts'
 import type { UseOf } from './usage/past-use.ts'
@@ -62,10 +65,14 @@ export interface AppOptions {
   readonly hooks?: ExchangeHooks
   /** Called when the usage log cannot be written. */
   readonly onLogFailure?: (error: Error) => void
+  /** Called when the payload audit cannot be written; requests go on. */
+  readonly onAuditFailure?: (error: Error) => void
   /** A defect of ours, with its stack. */
   readonly onUnexpected?: (error: Error) => void
   /** No usage log at all (`ask --no-log`). */
   readonly noLog?: boolean
+  /** No payload audit, whatever the config says. */
+  readonly noAudit?: boolean
   /** Milliseconds between two pieces of a mocked stream; default 0. */
   readonly mockPaceMs?: number
 }
@@ -83,6 +90,9 @@ interface Generation {
   inFlight: number
 }
 
+/** What exchanges are written down in. */
+type Books = Pick<Rooms, 'ledger' | 'audit'>
+
 /** Builds the program around one config. Starts the embedded mock where a provider is mocked. */
 export async function createApp(first: Config, options: AppOptions = {}): Promise<App> {
   // What outlives a config.
@@ -91,7 +101,8 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   // Before anything is open, because it may fail.
   const opening = await renewLimits(limits, first, createUseOf(createPriceLookup(first.models)))
   opening.commit()
-  const ledgers = new Map<string, Ledger>()
+  const ledgers = createOpenFiles(createLedger, options.onLogFailure)
+  const audits = createOpenFiles(createAudit, options.onAuditFailure)
   const secrets = new Set<string>()
   const nameProvider = createProviderNames()
   let mock = await startMock(first, options.mockPaceMs ?? 0)
@@ -119,34 +130,35 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   }
 
   const live = new Set<Generation>()
-  let current = begin(first, openLedger(first.log, options.onLogFailure ?? (() => {})))
+  let current = begin(first, {
+    ledger: options.noLog === true ? NO_LEDGER : ledgers.open(first.log),
+    audit:
+      first.audit === undefined || options.noAudit === true ? undefined : audits.open(first.audit),
+  })
 
-  function openLedger(path: string, onFailure: (error: Error) => void): Ledger {
-    if (options.noLog === true) return NO_LEDGER
-    const ledger = ledgers.get(path) ?? createLedger({ path, onFailure })
-    ledgers.set(path, ledger)
-    return ledger
-  }
-
-  /** The log of a config that is not in force yet: one that cannot be written is a reason to refuse it. */
-  function openNextLedger(path: string): Ledger {
-    let failure: Error | undefined
-    let adopted = false
-    const isOpen = ledgers.has(path)
-    const ledger = openLedger(path, (error) => {
-      if (adopted) options.onLogFailure?.(error)
-      else failure = error
-    })
-    if (!isOpen && failure !== undefined) {
-      ledgers.delete(path)
-      ledger.close()
-      throw new ProxyError('config_invalid', `log: ${failure.message}`, { cause: failure })
+  /** The books of a config not in force yet: one that cannot be written is a reason to refuse it. */
+  function openNext(config: Config): Books {
+    try {
+      return {
+        ledger: options.noLog === true ? NO_LEDGER : openOr('log', ledgers, config.log),
+        audit:
+          config.audit === undefined || options.noAudit === true
+            ? undefined
+            : openOr('audit', audits, config.audit),
+      }
+    } catch (thrown) {
+      // The other may have been opened for nothing.
+      closeUnused([...live])
+      throw thrown
     }
-    adopted = true
-    return ledger
   }
 
-  function begin(config: Config, ledger: Ledger): Generation {
+  function closeUnused(used: readonly Generation[]): void {
+    ledgers.retain(new Set(used.map(({ rooms }) => rooms.ledger)))
+    audits.retain(new Set(used.map(({ rooms }) => rooms.audit)))
+  }
+
+  function begin(config: Config, { ledger, audit }: Books): Generation {
     const priceOf = createPriceLookup(config.models)
     // Those of the past too: a provider may still echo a key that was just replaced.
     for (const { credential } of config.providers.values()) {
@@ -168,6 +180,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
         useOf: createUseOf(priceOf),
         upstream,
         ledger,
+        audit,
         redact: createRedactor(secrets),
         hooks,
         identify: (headers) => identifyCaller(config, headers),
@@ -189,11 +202,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
     for (const name of generation.healthNames) {
       if (!rest.some(({ healthNames }) => healthNames.has(name))) health.forget(name)
     }
-    for (const [path, ledger] of ledgers) {
-      if (rest.some(({ rooms }) => rooms.ledger === ledger)) continue
-      ledgers.delete(path)
-      ledger.close()
-    }
+    closeUnused(rest)
   }
 
   function countInFlight(): number {
@@ -269,8 +278,8 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
       mock = started
       const renewal = await renewLimits(limits, given, createUseOf(createPriceLookup(given.models)))
       const before = current
-      const ledger = openNextLedger(given.log)
-      current = begin(withKeptProviders(given, before.rooms.config), ledger)
+      const books = openNext(given)
+      current = begin(withKeptProviders(given, before.rooms.config), books)
       renewal.commit()
       endIfDone(before)
     },
@@ -279,7 +288,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
       await door.close(graceMs)
       await upstream.close()
       await mock?.close()
-      for (const ledger of ledgers.values()) ledger.close()
+      closeUnused([])
     },
   }
 }
@@ -325,6 +334,16 @@ async function renewLimits(limits: Limiter, config: Config, useOf: UseOf): Promi
     pause: () => setImmediate(),
   })
   return renewal
+}
+
+/** Throws `config_invalid`, named after the setting, for a new file that cannot be written. */
+function openOr<F>(setting: string, files: OpenFiles<F>, path: string): F {
+  try {
+    return files.openNext(path)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new ProxyError('config_invalid', `${setting}: ${why}`, { cause })
+  }
 }
 
 function needsMock(config: Config): boolean {

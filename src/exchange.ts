@@ -30,12 +30,14 @@ import { restingError } from './routing/rest-error.ts'
 import { adviseRetry } from './routing/retry.ts'
 import type { Routes, Target } from './routing/targets.ts'
 import type { Upstream, UpstreamHeaders } from './upstream/upstream.ts'
+import type { Audit } from './usage/audit.ts'
 import type { Ledger } from './usage/ledger.ts'
 import type { UsageRecord } from './usage/record.ts'
 import type { Call, ExchangeHooks, ReplySink } from './exchange/call.ts'
 import { createTrail } from './exchange/trail.ts'
 import type { HeaderPairs, Trail } from './exchange/trail.ts'
 import { pause } from './exchange/pause.ts'
+import { createWitness } from './exchange/witness.ts'
 import { parseJsonObject } from './wire/json.ts'
 import { parseRetryAfter } from './wire/retry-after.ts'
 
@@ -48,6 +50,8 @@ export interface Rooms {
   readonly useOf: UseOf
   readonly upstream: Upstream
   readonly ledger: Ledger
+  /** `undefined` where the payload audit is off. */
+  readonly audit: Audit | undefined
   readonly redact: Redact
   readonly hooks: ExchangeHooks
   /** Silence after which a streaming caller gets a sign of life, milliseconds; default 15 s. */
@@ -64,28 +68,36 @@ export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Pr
   const allowance = createAllowance(call.api, rooms)
   let record: UsageRecord
   const held = holdEnd(sink)
+  const seen = rooms.audit && createWitness(call, held.sink, { ...rooms, audit: rooms.audit })
+  const heard = seen?.sink ?? held.sink
   let live: LiveSink | undefined
   const keepAlive = (headers: () => HeaderPairs): LiveSink => {
-    live = createLiveSink(held.sink, callerDialect(call.api).name, headers, rooms.quietMs)
+    live = createLiveSink(heard, callerDialect(call.api).name, headers, rooms.quietMs)
     return live
   }
   try {
-    record = await answer(call, held.sink, keepAlive, { rooms, trail, allowance })
+    record = await answer(seen?.call ?? call, heard, keepAlive, { rooms, trail, allowance })
   } catch (thrown) {
     const error = toProxyError(thrown)
-    finish(rooms, trail.refused(error), allowance)
+    record = trail.refused(error)
+    finish(rooms, record, allowance)
     const told = trail.failureHeaders()
     const said = error.headers.filter(([name]) => !told.some(([other]) => other === name))
     error.headers = [...said, ...allowance.headers(said), ...told]
     live?.still()
-    if (live?.begun !== true) throw error
+    if (live?.begun !== true) {
+      seen?.refused(record, error)
+      throw error
+    }
     // The caller has its 200 already: what went wrong is told as the dialect's error event.
     live.end(callerDialect(call.api).createStreamTap().fail(error, call.id))
+    seen?.ended(record)
     held.release()
     return
   }
   live?.still()
   finish(rooms, record, allowance)
+  seen?.ended(record)
   held.release()
 }
 

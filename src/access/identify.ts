@@ -62,7 +62,8 @@ export function identifyCaller(
   return user
 }
 
-function presentedCredential(headers: CallerHeaders): string | undefined {
+/** The key a call presents, in whichever header; it may be anything. */
+export function presentedCredential(headers: CallerHeaders): string | undefined {
   const bearer = /^bearer +(.+)$/i.exec(headers.authorization?.trim() ?? '')?.[1]?.trim()
   return bearer || headers['x-api-key']?.trim() || undefined
 }

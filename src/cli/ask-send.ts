@@ -63,7 +63,11 @@ export async function sendQuestion(
     onLogFailure: (error) => {
       io.stderr.write(`warning: the usage log: ${cleanForTerminal(error.message)}\n`)
     },
+    onAuditFailure: (error) => {
+      io.stderr.write(`warning: ${cleanForTerminal(error.message)}\n`)
+    },
     noLog: !options.log || logIsStdout,
+    noAudit: !options.log,
     mockPaceMs: options.format === 'text' && io.stdout.isTTY === true ? MOCK_PACE_MS : 0,
   })
   const answer = createAnswer({

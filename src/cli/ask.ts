@@ -48,7 +48,7 @@ export function createAskCommand(io: ProgramIo): Command {
     .option('--timeout <dur>', 'deadline of all attempts together, such as 30s')
     .option('--explain', 'the path this would take; sends nothing')
     .option('--no-stdin', 'do not read stdin')
-    .option('--no-log', 'no line in the usage log')
+    .option('--no-log', 'no line in the usage log, nor in the audit')
     .option('--jsonl', 'one JSON object a line, as it comes')
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], flags: AskFlags) => {

@@ -39,6 +39,9 @@ export function renderBanner(facts: BannerFacts, columns: number, paint: ChalkIn
     entry('Config', describeConfig(facts), paint),
     ...renderProviders(config, columns, paint),
     entry('Usage log', log, paint),
+    ...(config.audit === undefined
+      ? []
+      : [entry('Audit', describeAudit(config.audit, facts), paint)]),
     '',
     ...(mocked === undefined
       ? []
@@ -50,6 +53,11 @@ export function renderBanner(facts: BannerFacts, columns: number, paint: ChalkIn
 
 function entry(label: string, text: string, paint: ChalkInstance): string {
   return `  ${paint.green('➜')}  ${padEnd(label, LABEL_COLUMNS)}${text}`
+}
+
+/** Who reads this has a right to know that prompts are kept. */
+function describeAudit(path: string, facts: BannerFacts): string {
+  return `${renderPath(path, facts)}   requests and replies are kept`
 }
 
 function withExport(url: string, command: string, columns: number): string {

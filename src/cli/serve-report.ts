@@ -28,7 +28,9 @@ import {
 export type LogFormat = 'auto' | 'pretty' | 'json'
 
 export interface ServeReport {
-  readonly options: Required<Pick<AppOptions, 'hooks' | 'onLogFailure' | 'onUnexpected'>>
+  readonly options: Required<
+    Pick<AppOptions, 'hooks' | 'onLogFailure' | 'onAuditFailure' | 'onUnexpected'>
+  >
   listening(at: { readonly host: string; readonly port: number }): void
   /** Another config is in force from here on, with `costOf` its prices. */
   reloaded(reload: Reload, costOf: CostOf | undefined): void
@@ -127,6 +129,9 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
         lastLogFailureMs = nowMs
         warn(`the usage log cannot be written: ${error.message}`)
       },
+      onAuditFailure(error) {
+        warn(error.message)
+      },
       onUnexpected(error) {
         warn(`something went wrong inside aiproxy: ${error.message}`)
         if (io.flags.verbose < 2) return
@@ -161,6 +166,7 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
           version: io.version(),
           config: config.source.kind === 'file' ? config.source.path : null,
           log: config.log,
+          ...(config.audit !== undefined && { audit: config.audit }),
           mock: [...config.providers.values()].some(({ mock, name }) => mock && name !== 'mock'),
         })
       }

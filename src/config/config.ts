@@ -8,6 +8,8 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number }
   /** Path of the usage log; '-' is stdout. */
   readonly log: string
+  /** Path of the payload audit; `undefined` is off. */
+  readonly audit: string | undefined
   readonly providers: ReadonlyMap<string, Provider>
   readonly models: ReadonlyMap<string, Model>
   readonly users: ReadonlyMap<string, User>

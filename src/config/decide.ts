@@ -88,11 +88,13 @@ export function decideConfig(file: ConfigFile, circumstances: Circumstances): Co
   }
   refuseNameOnlyAbroad(file, listen, circumstances)
   const log = decideLog(file.log, circumstances)
+  const audit = decideAudit(file, log, circumstances)
   warnings.push(...warningsAbout(models, users, log))
   return {
     source: circumstances.source,
     listen,
     log,
+    audit,
     providers,
     models,
     users,
@@ -431,9 +433,29 @@ function decideLog(written: string | undefined, circumstances: Circumstances): s
     return join(base, 'aiproxy', 'usage.jsonl')
   }
   if (log === '-') return log
-  if (log === '~' || log.startsWith('~/')) return join(home, log.slice(1))
   const isFromFile = overrides.log === undefined && source.kind === 'file'
-  return resolve(isFromFile ? dirname(source.path) : cwd, log)
+  return placePath(log, isFromFile ? dirname(source.path) : cwd, home)
+}
+
+/** The two are read by different programs and people: they never share a file, nor the config's. */
+function decideAudit(
+  file: ConfigFile,
+  log: string,
+  { source, cwd, home, problems }: Circumstances,
+): string | undefined {
+  if (file.audit === undefined) return undefined
+  const { at, value } = file.audit
+  const audit = placePath(value, source.kind === 'file' ? dirname(source.path) : cwd, home)
+  if (audit === log) problems.add(at, `audit: ${show(value)} is the usage log; write another path`)
+  if (source.kind === 'file' && audit === resolve(cwd, source.path)) {
+    problems.add(at, `audit: ${show(value)} is this config file; write another path`)
+  }
+  return audit
+}
+
+function placePath(written: string, folder: string, home: string): string {
+  if (written === '~' || written.startsWith('~/')) return join(home, written.slice(1))
+  return resolve(folder, written)
 }
 
 function warningsAbout(

@@ -258,6 +258,7 @@ function compareSettings(before: Config, after: Config): Change[] {
     compareText('config', renderSource(before), renderSource(after)),
     compareText('listen', place(before), place(after)),
     compareText('log', before.log, after.log),
+    compareText('audit', before.audit ?? 'off', after.audit ?? 'off'),
     compareText('default_user', before.defaultUser ?? 'none', after.defaultUser ?? 'none'),
     compareText('failover.on', renderClasses(before), renderClasses(after)),
     compareDurations('failover.deadline', before.failover.deadlineMs, after.failover.deadlineMs),

@@ -26,6 +26,7 @@ import {
   parseKeyDigest,
   parseLimit,
   parseListen,
+  parseAuditPath,
   parseLogPath,
   parseModelName,
   parseOrigin,
@@ -352,6 +353,10 @@ export const FILE = object({
     shape: text('a path', parseLogPath),
     about:
       'The usage log; relative to this file, "-" is stdout. Default $XDG_STATE_HOME/aiproxy/usage.jsonl.',
+  },
+  audit: {
+    shape: located(text('a path', parseAuditPath)),
+    about: 'Requests and replies, whole; relative to this file. Off unless named.',
   },
   providers: {
     shape: mapOf(provider, parseProviderName, 'a map of providers by name'),

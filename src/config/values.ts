@@ -255,6 +255,13 @@ export function parseBeta(text: string): Parsed<string> {
   return { wrong: `${show(text)} is not a beta; write one name, or its beginning and *` }
 }
 
+/** A path to write to. */
+export function parseAuditPath(text: string): Parsed<string> {
+  if (text.trim() === '') return { wrong: 'is empty; write a path, or leave it out' }
+  if (text === '-') return { wrong: 'cannot be stdout; write a path' }
+  return parseLogPath(text)
+}
+
 /** A path to write to, or `-`. */
 export function parseLogPath(text: string): Parsed<string> {
   if (text.trim() === '') return { wrong: 'is empty; write a path, or "-" for stdout' }

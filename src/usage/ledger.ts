@@ -18,9 +18,12 @@ import { dirname } from 'node:path'
 import { escapeJson } from './json.ts'
 import type { UsageRecord } from './record.ts'
 
-export interface Ledger {
+export type Ledger = LineFile<UsageRecord>
+
+/** A file of records, one a line. */
+export interface LineFile<R> {
   /** Writes one line before it returns. Never throws: a failure goes to `onFailure`, once an episode. */
-  append(record: UsageRecord): void
+  append(record: R): void
   /** False after a failed write, until a later write or probe works. */
   readonly available: boolean
   /** `available`, after a new try where one is due (at most one a second). Ask before money is spent. */
@@ -37,6 +40,14 @@ export interface LedgerOptions {
   /** Monotonic milliseconds. */
   readonly now?: () => number
   readonly files?: LedgerFiles
+}
+
+/** What tells one file of records from another. */
+export interface LineFileOptions<R> extends LedgerOptions {
+  /** Names the file in messages: `usage log`. */
+  readonly what: string
+  /** One line, without its line feed. */
+  readonly render: (record: R) => string
 }
 
 /** What the ledger asks of the file system; every member throws as `node:fs` does. */
@@ -82,7 +93,14 @@ const LONG_STRING_CHARS = 256
 
 /** Opens the usage log at once, so that a log that cannot be written is known at start. Never throws. */
 export function createLedger(options: LedgerOptions): Ledger {
-  const { path, onFailure } = options
+  return createLineFile({ ...options, what: 'usage log', render: renderLine })
+}
+
+/** Opens a file of records at once. Never throws; what the ledger promises holds for any such file. */
+export function createLineFile<R extends { readonly id: string }>(
+  options: LineFileOptions<R>,
+): LineFile<R> {
+  const { path, onFailure, what, render } = options
   const now = options.now ?? (() => performance.now())
   const files = options.files ?? nodeFiles
   const toStdout = path === '-'
@@ -108,7 +126,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (!available) return
     available = false
     const cause = error instanceof Error ? error : new Error(String(error))
-    onFailure?.(new Error(`cannot write the usage log ${path}: ${cause.message}`, { cause }))
+    onFailure?.(new Error(`cannot write the ${what} ${path}: ${cause.message}`, { cause }))
   }
 
   function open(): number {
@@ -203,7 +221,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (droppedLines > 0) {
       const lost = droppedLines
       droppedLines = 0
-      onFailure?.(new Error(`${lost} lines of the usage log ${path} did not fit in memory: lost`))
+      onFailure?.(new Error(`${lost} lines of the ${what} ${path} did not fit in memory: lost`))
     }
   }
 
@@ -234,12 +252,12 @@ export function createLedger(options: LedgerOptions): Ledger {
   return {
     append(record) {
       if (closed) {
-        onFailure?.(new Error(`the usage log ${path} is closed: the line of ${record.id} is lost`))
+        onFailure?.(new Error(`the ${what} ${path} is closed: the line of ${record.id} is lost`))
         return
       }
       let line: Buffer
       try {
-        line = Buffer.from(`${renderLine(record)}\n`)
+        line = Buffer.from(`${render(record)}\n`)
       } catch (error) {
         onFailure?.(error instanceof Error ? error : new Error(String(error)))
         return
@@ -270,7 +288,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       closed = true
       if (waiting.length > 0) attempt()
       if (waiting.length > 0) {
-        onFailure?.(new Error(`${waiting.length} lines of the usage log ${path} are lost`))
+        onFailure?.(new Error(`${waiting.length} lines of the ${what} ${path} are lost`))
       }
       try {
         if (descriptor !== undefined && !toStdout) files.sync(descriptor)

@@ -322,6 +322,7 @@ export function createConfig(changes: Partial<Config> = {}): Config {
       ],
       ['user-b', createUser('user-b', [{ name: 'gpt-5', failover: [] }])],
     ]),
+    audit: undefined,
     keys: new Map(),
     keyHints: new Map(),
     defaultUser: undefined,

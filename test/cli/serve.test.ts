@@ -111,6 +111,7 @@ test('on a terminal: the banner after listening, then one line a request', async
     assert.ok(banner.includes(row), `${row} in ${banner}`)
   }
   assert.equal(banner.includes('MOCK'), false)
+  assert.equal(banner.includes('Audit'), false)
   assert.equal(banner.includes('secret'), false)
   fake.appOptions()?.hooks?.onFinished?.(createRecord())
   assert.match(
@@ -119,6 +120,13 @@ test('on a terminal: the banner after listening, then one line a request', async
   )
   assert.equal(await stop(), 0)
   assert.match(fake.stderr(), /\nstopped: 1 request · 812 in \+ 214 out · up \d+/)
+})
+
+test('the banner says that payloads are kept, where they are', async () => {
+  const config = createConfig({ audit: '/home/me/audit.jsonl' })
+  const { fake, stop } = await serve([], { tty: TERMINAL, env: PLAIN, config })
+  assert.match(fake.stderr(), / {2}➜ {2}Audit +\S*audit\.jsonl {3}requests and replies are kept\n/)
+  assert.equal(await stop(), 0)
 })
 
 test('the curl of the banner is the one body that the proxy reads', async () => {

@@ -141,10 +141,11 @@ const EDITS: ReadonlyArray<{
   {
     edit: 'everything else',
     from: 'models:',
-    to: 'log: ./u.jsonl\nlisten: 127.0.0.1:4243\ndefault_user: ann\nbody_limit: 1MiB\nallowed_hosts: [box.lan]\nallowed_origins: ["http://localhost:3000"]\nfailover: { on: [rate, overload], deadline: 90s }\nmodels:',
+    to: 'log: ./u.jsonl\naudit: ./a.jsonl\nlisten: 127.0.0.1:4243\ndefault_user: ann\nbody_limit: 1MiB\nallowed_hosts: [box.lan]\nallowed_origins: ["http://localhost:3000"]\nfailover: { on: [rate, overload], deadline: 90s }\nmodels:',
     says: [
       '~ setting listen: 127.0.0.1:4242 → 127.0.0.1:4243',
       '~ setting log: /home/ann/.local/state/aiproxy/usage.jsonl → /work/u.jsonl',
+      '~ setting audit: off → /work/a.jsonl',
       '~ setting default_user: none → ann',
       '~ setting failover.on: unavailable → overload, rate',
       '~ setting failover.deadline: 10m → 90s',
@@ -207,6 +208,7 @@ test('no field of a config can change in silence', async () => {
     source: { kind: 'starter' },
     listen: { host: '127.0.0.1', port: 1 },
     log: '-',
+    audit: '/a.jsonl',
     providers: new Map(),
     models: new Map(),
     users: new Map(),

@@ -509,6 +509,28 @@ test('the log is where it was said to be', async () => {
   }
 })
 
+test('the audit is off, or beside the config file, or where it was said to be', async () => {
+  const cases: ReadonlyArray<readonly [string, string | undefined]> = [
+    ['mock: false', undefined],
+    ['audit: ./a.jsonl', '/etc/aiproxy/a.jsonl'],
+    ['audit: /var/log/a.jsonl', '/var/log/a.jsonl'],
+    ['audit: ~/a.jsonl', '/h/a.jsonl'],
+  ]
+  for (const [text, expected] of cases) {
+    const options = { env: {}, cwd: '/w', home: '/h' }
+    const config = await loadConfigText(text, '/etc/aiproxy/config.yaml', options)
+    assert.equal(config.audit, expected, text)
+  }
+  await assert.rejects(
+    loadConfigText('audit: config.yaml', '/etc/aiproxy/config.yaml', {
+      env: {},
+      cwd: '/w',
+      home: '/h',
+    }),
+    /is this config file/,
+  )
+})
+
 // The starter config
 
 test('without a file there are the published users and models, and the mock', async () => {

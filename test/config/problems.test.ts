@@ -264,6 +264,21 @@ const MISTAKES: readonly Mistake[] = [
     says: ['1:6: log: is empty; write a path, or "-" for stdout'],
   },
   {
+    title: 'an empty audit path',
+    text: 'audit: " "\n',
+    says: ['1:8: audit: is empty; write a path, or leave it out'],
+  },
+  {
+    title: 'an audit on stdout',
+    text: 'audit: "-"\n',
+    says: ['1:8: audit: cannot be stdout; write a path'],
+  },
+  {
+    title: 'an audit in the usage log',
+    text: 'log: ./a.jsonl\naudit: a.jsonl\n',
+    says: ['2:8: audit: "a.jsonl" is the usage log; write another path'],
+  },
+  {
     title: 'numbers that are none or out of range',
     text: 'models:\n  a: { provider: mock, max_tokens: 0 }\n  b: { provider: mock, max_tokens: 1.5 }\n  c: { provider: mock, price: { input: -1, output: .inf } }\n',
     says: [

@@ -114,6 +114,7 @@ async function watch(
         check: () => true,
         close() {},
       },
+      audit: undefined,
       redact: createRedactor([]),
       hooks: {},
       limits: createLimiter({ monotonicMs: () => performance.now(), wallMs: () => Date.now() }),
