@@ -120,7 +120,9 @@ test(
           assert.ok(reply.status >= 400)
           assert.deepEqual([line['status'], line['reply']], [reply.status, reply.text])
         }
-        assert.equal(lineOf(replies[0] as Reply)['request'], undefined)
+        const [first] = replies
+        assert.ok(first !== undefined)
+        assert.equal(lineOf(first)['request'], undefined)
       },
     )
 
