@@ -1,7 +1,7 @@
 /**
  * The three renderings of one error: OpenAI's JSON, Anthropic's JSON, and a terminal's lines.
- * Types and codes: wire-formats E.1-E.3. Only the tops of server/ and cli/ call these, and the stream
- * writers of dialects/, which put the same body into an error event.
+ * Types and codes: wire-formats E.1-E.3. Only the tops of server/ and cli/ call these, the stream
+ * writers of dialects/, which put the same body into an error event, and the witness of the payload audit.
  */
 import type { ErrorKind } from './catalog.ts'
 import type { ProxyError } from './proxy-error.ts'

@@ -178,8 +178,8 @@ const MISTAKES: readonly Mistake[] = [
     title: 'keys that are properties of every object',
     text: '__proto__: {}\nconstructor: {}\n',
     says: [
-      '1:1: unknown key "__proto__"; keys: listen, log, providers, models, users, default_user, failover, allowed_hosts, allowed_origins, body_limit, mock, $schema',
-      '2:1: unknown key "constructor"; keys: listen, log, providers, models, users, default_user, failover, allowed_hosts, allowed_origins, body_limit, mock, $schema',
+      '1:1: unknown key "__proto__"; keys: listen, log, audit, providers, models, users, default_user, failover, allowed_hosts, allowed_origins, body_limit, mock, …',
+      '2:1: unknown key "constructor"; keys: listen, log, audit, providers, models, users, default_user, failover, allowed_hosts, allowed_origins, body_limit, mock, …',
     ],
   },
 

@@ -10,6 +10,7 @@ import type { Call, ReplySink } from '../../src/exchange/call.ts'
 import { createHealth } from '../../src/routing/health.ts'
 import { createRoutes } from '../../src/routing/targets.ts'
 import { createUpstream } from '../../src/upstream/upstream.ts'
+import type { AuditRecord } from '../../src/usage/audit.ts'
 import type { UsageRecord } from '../../src/usage/record.ts'
 import { HELLO_MESSAGES } from '../support/calls.ts'
 import { createGate, within } from '../support/owner.ts'
@@ -69,6 +70,7 @@ async function watch(
   t.after(() => upstream.close())
   const user = config.users.get('caller') ?? assert.fail('no user')
   const records: UsageRecord[] = []
+  const audited: AuditRecord[] = []
   let status: number | undefined
   let headers = new Map<string, string>()
   let text = ''
@@ -87,7 +89,7 @@ async function watch(
     end(chunk) {
       assert.equal(loggedAtEnd, -1, 'one end')
       if (chunk !== undefined) text += Buffer.from(chunk).toString('utf8')
-      loggedAtEnd = records.length
+      loggedAtEnd = Math.min(records.length, audited.length)
     },
     onDrain() {},
     onGone() {},
@@ -114,7 +116,12 @@ async function watch(
         check: () => true,
         close() {},
       },
-      audit: undefined,
+      audit: {
+        append: (line) => audited.push(line),
+        available: true,
+        check: () => true,
+        close() {},
+      },
       redact: createRedactor([]),
       hooks: {},
       limits: createLimiter({ monotonicMs: () => performance.now(), wallMs: () => Date.now() }),
@@ -126,6 +133,11 @@ async function watch(
   )
   const [record] = records
   assert(record !== undefined && records.length === 1)
+  assert.deepEqual(
+    audited.map(({ status: code, reply }) => [code, reply]),
+    [[record.status, text]],
+    'the audit has what the caller got, signs of life and all',
+  )
   return { record, status, headers, text, loggedAtEnd }
 }
 
