@@ -144,6 +144,10 @@ test('a refusal stands there as the caller is told it; a body never read does no
   const anthropic = stage('{}', { api: 'messages' })
   anthropic.witness.refused(RECORD, new ProxyError('model_missing', 'Model not specified'))
   assert.match(anthropic.lines[0]?.reply ?? '', /^\{"type":"error".*"request_id":"req-1"\}$/)
+  const relayed = stage('{}', { api: 'messages' })
+  const raw = { contentType: 'text/plain', body: Buffer.from(`no: ${PROVIDER_KEY}`) }
+  relayed.witness.refused(RECORD, new ProxyError('upstream_error', 'no', { raw }))
+  assert.equal(relayed.lines[0]?.reply, 'no: [redacted]')
 })
 
 test('a caller who got nothing has no reply in the line', async () => {
