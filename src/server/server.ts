@@ -83,6 +83,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     requestTimeout: limits.requestMs,
     connectionsCheckingInterval: limits.checkMs,
     keepAliveTimeout: limits.idleMs,
+    // Whatever flags this process was started with.
+    insecureHTTPParser: false,
     // A missing Host is refused in the caller's shape, like a wrong one.
     requireHostHeader: false,
   })

@@ -304,3 +304,20 @@ test('the real program', { timeout: 60_000 }, async (t) => {
     assert.doesNotMatch(proxy.stderr(), /^ +at /m, 'no stack')
   })
 })
+
+test(
+  'a lenient parser asked for in the environment is not used',
+  { timeout: 30_000 },
+  async (t) => {
+    const proxy = await startProxy(t, {
+      config: 'users: {u: {models: [mock]}}\n',
+      args: ['--mock'],
+      env: { NODE_OPTIONS: '--insecure-http-parser' },
+    })
+    const port = Number(new URL(proxy.url).port)
+    const client = openRaw(t, port)
+    client.write(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-A: a\r\n b\r\n\r\n`)
+    const { text } = await within(client.over, 'the end of the connection')
+    assert.match(text, /^HTTP\/1\.1 400 /)
+  },
+)
