@@ -11,9 +11,11 @@ export function renderPlan({ id, fault, times, chunks, paceMs }) {
 }
 
 /**
- * Sends `order` (`id`, `api`, `model`, `user`, `stream`, `plan`, optionally a `body` of its own and `abort`:
- * 'at-content' or milliseconds, and `onFirst`, called with the reply's first bytes) and resolves, never rejects, with how it ended:
- * `{ end, status, words, firstMs, maxGapMs, detail }`, where `end` is one of
+ * Sends `order`: `id`, `api`, `model`, `user`, `stream`, `plan`; optionally a `body` of its own, `abort`
+ * ('at-content' or milliseconds) and `onFirst`, called at the reply's first bytes. Resolves, never rejects,
+ * with how it ended:
+ * `{ end, status, words, firstMs, maxGapMs, detail }`, where `words` is -1 when they came in another
+ * order than they were sent, and `end` is one of
  * whole: a complete good answer. error: a whole error body. error-event: a stream that ended with its
  * dialect's error event. left: aborted as ordered. broken: anything else. hang: not ended within `hangMs`.
  */
@@ -41,8 +43,7 @@ export function play(agent, origin, order, hangMs) {
       settled = true
       clearTimeout(hang)
       clearTimeout(leaving)
-      const count = end === 'hang' ? 0 : (text.match(WORD)?.length ?? 0)
-      resolve({ end, status, words: count, firstMs, maxGapMs, detail })
+      resolve({ end, status, words: countWords(text), firstMs, maxGapMs, detail })
     }
     const sent = request(`${origin}${PATHS[order.api]}`, {
       agent,
@@ -84,6 +85,11 @@ export function play(agent, origin, order, hangMs) {
     })
     sent.end(body)
   })
+}
+
+function countWords(text) {
+  const words = text.match(WORD) ?? []
+  return words.every((word, index) => word === ` word${index}`) ? words.length : -1
 }
 
 function judge(order, status, headers, text) {

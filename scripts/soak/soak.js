@@ -12,7 +12,7 @@
  *   connections for a while).
  * - every request sent has exactly one line in the usage log, by its id.
  * - no request hangs (20 s, where all deadlines are 4 s), none ends in a way its kind does not allow, and
- *   fewer than 10 % of those that met no fault are refused because a target rests.
+ *   those that met no fault are refused only because their target rests, and fewer than 10 % of them.
  * - the program does not end before it is told to, then ends with 0, and logs no `internal` error.
  */
 import { Agent } from 'node:http'
@@ -108,7 +108,8 @@ try {
   let underWay = 0
   let mostUnderWay = 0
   let unfaulted = 0
-  let collateral = 0
+  // Requests without a fault that were refused all the same: only where every target rested.
+  const collateral = new Set()
   let withFault = 0
   let hangs = 0
   const send = async () => {
@@ -124,7 +125,7 @@ try {
     if (result.end === 'hang') hangs += 1
     if (order.fault === 'none' && order.status === undefined && order.abort === undefined) {
       unfaulted += 1
-      if (result.end === 'error') collateral += 1
+      if (result.end === 'error') collateral.add(order.id)
     }
     const why = complaint(order, result)
     if (why === undefined) return
@@ -193,6 +194,13 @@ try {
   const heapSlope = slope(collected.filter(([minute]) => minute >= minutes * (1 - JUDGED_SHARE)))
   const lines = readLines(logPath)
   const { missing, odd } = compareIds(ids, lines)
+  const unexplained = lines.filter(
+    (line) =>
+      collateral.has(line?.id) &&
+      !(line.attempts ?? []).some((attempt) => attempt.resting_s !== undefined),
+  )
+  const outcomes = new Map()
+  for (const line of lines) outcomes.set(line?.outcome, (outcomes.get(line?.outcome) ?? 0) + 1)
   const internal = lines.filter((line) => line?.error === 'internal').length
   const stderrLines = readFileSync(program.errorPath, 'utf8').split('\n').slice(0, -1)
   const lateResidents = late.map(({ residentMb }) => residentMb)
@@ -216,13 +224,19 @@ try {
     `open files: ${before.descriptors} before, up to ${Math.max(...descriptors)} under load, ${after.descriptors} ${settledSeconds.toFixed(0)} s after the last request`,
   )
   print(
-    `usage log: ${ids.size} requests, ${lines.length} lines, ${missing.length} missing, ${odd.length} odd, ${internal} internal`,
+    `usage log: ${ids.size} requests, ${lines.length} lines, ${missing.length} missing, ${odd.length} odd, ${internal} internal; ${[...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ')}`,
   )
   print(
-    `ends: ${hangs} hangs, ${complained} not as they should be; ${collateral} of ${unfaulted} without a fault refused (a target rested); ` +
+    `ends: ${hangs} hangs, ${complained} not as they should be; ${collateral.size} of ${unfaulted} without a fault refused (${unexplained.length} with no target at rest); ` +
       `stderr ${stderrLines.length} lines; SIGTERM: ${exit.code ?? exit.signal} in ${exit.ms.toFixed(0)} ms`,
   )
-  for (const text of [...complaints, ...missing.slice(0, 5), ...odd.slice(0, 5)]) print(`  ${text}`)
+  for (const text of [
+    ...complaints,
+    ...unexplained.slice(0, 5).map((line) => JSON.stringify(line)),
+    ...missing.slice(0, 5),
+    ...odd.slice(0, 5),
+  ])
+    print(`  ${text}`)
 
   const judged = minutes >= JUDGED_FROM_MINUTES
   const bounds = [
@@ -238,7 +252,8 @@ try {
     ['internal errors', internal > 0],
     ['requests hung', hangs > 0],
     ['requests ended as they should not', complained > 0],
-    ['too many refusals without a fault', collateral > unfaulted * MOST_COLLATERAL],
+    ['requests were refused without a reason', unexplained.length > 0],
+    ['too many refusals without a fault', collateral.size > unfaulted * MOST_COLLATERAL],
   ]
   const broken = bounds.filter(([, isBroken]) => isBroken).map(([what]) => what)
   if (!judged) print(`shorter than ${JUDGED_FROM_MINUTES} minutes: the slopes are not judged`)
