@@ -106,6 +106,9 @@ async function start(name, [command, ...args], directory, environment) {
   })
   closeSync(out)
   closeSync(errors)
+  // Whatever ends the check, nothing that it started outlives it.
+  process.once('exit', () => child.kill('SIGKILL'))
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
   const deadlineMs = performance.now() + START_LIMIT_MS
   for (;;) {
     const ready = readLines(outPath).find((line) => line?.event === 'listening')

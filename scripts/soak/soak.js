@@ -98,6 +98,9 @@ try {
   const { child, pid } = program
   const isAlive = () => child.exitCode === null && child.signalCode === null
   const before = measure(pid)
+  if (before.residentMb === undefined || before.descriptors === undefined) {
+    print('no /proc here: resident memory and open files are neither known nor judged')
+  }
   // Idle connections are let go long before the program would close them: no request races with a close.
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity, timeout: 3_000 })
 
@@ -204,8 +207,8 @@ try {
   const internal = lines.filter((line) => line?.error === 'internal').length
   const stderrLines = readFileSync(program.errorPath, 'utf8').split('\n').slice(0, -1)
   const lateResidents = late.map(({ residentMb }) => residentMb)
-  const residents = samples.map(({ residentMb }) => residentMb ?? 0)
-  const descriptors = samples.map((sample) => sample.descriptors ?? 0)
+  const residents = samples.map(({ residentMb }) => residentMb ?? Number.NaN)
+  const descriptors = samples.map((sample) => sample.descriptors ?? Number.NaN)
 
   for (const [key, count] of [...counts].toSorted(([a], [b]) => a.localeCompare(b)))
     print(`  ${String(count).padStart(7)}  ${key}`)
