@@ -83,6 +83,7 @@ function complaint(order, { end, status, words, detail }) {
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'aiproxy-soak-'))
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
 const logPath = join(directory, 'usage.jsonl')
 const heapPath = join(directory, 'heap.jsonl')
 const upstream = await startUpstream(directory)
@@ -265,5 +266,4 @@ try {
 } finally {
   if (program !== undefined) await stop(program.child)
   await stop(upstream.child)
-  rmSync(directory, { recursive: true, force: true })
 }

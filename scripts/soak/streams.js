@@ -50,6 +50,7 @@ const chunks = Math.ceil((Number(values.seconds) * 1000) / PACE_MS)
 const hangMs = chunks * PACE_MS * 2 + 30_000
 
 const directory = mkdtempSync(join(tmpdir(), 'aiproxy-streams-'))
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
 const logPath = join(directory, 'usage.jsonl')
 const upstream = await startUpstream(directory)
 let program
@@ -144,5 +145,4 @@ users:
 } finally {
   if (program !== undefined) await stop(program.child)
   await stop(upstream.child)
-  rmSync(directory, { recursive: true, force: true })
 }
