@@ -310,7 +310,7 @@ test(
   { timeout: 30_000 },
   async (t) => {
     const proxy = await startProxy(t, {
-      config: 'users: {u: {models: [mock]}}\n',
+      config: 'models: {gpt-5: {provider: openai}}\nusers: {u: {models: [gpt-5]}}\n',
       args: ['--mock'],
       env: { NODE_OPTIONS: '--insecure-http-parser' },
     })

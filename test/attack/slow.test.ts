@@ -87,8 +87,9 @@ test('a request that has had its reply gets no second one when its body stays aw
 })
 
 test('a body over the limit is refused before it comes, and the refusal arrives', async (t) => {
-  const door = await openDoor(t, { bodyLimitBytes: 1_000, limits: { lingerMs: 500 } })
-  const big = Buffer.alloc(600_000, 0x20)
+  const limits = { lingerMs: 5_000, lingerBytes: 64_000_000 }
+  const door = await openDoor(t, { bodyLimitBytes: 1_000, limits })
+  const big = Buffer.alloc(8_000_000, 0x20)
   for (const chunked of [false, true]) {
     const client = openRaw(t, door.port)
     const head = chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${big.length}`
