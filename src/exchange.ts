@@ -135,7 +135,7 @@ async function answer(
   trail.asks(model, inbound)
   const chain = rooms.routes.resolve(user, model)
   const targets = call.noFailover === true ? chain.slice(0, 1) : chain
-  if (!rooms.ledger.check()) {
+  if (!rooms.ledger.check() && rooms.config.onLogFailure === 'refuse') {
     throw new ProxyError('usage_log_unavailable', 'The usage log cannot be written.')
   }
   if (targets[0] !== undefined) allowance.open(user, targets[0], inbound)

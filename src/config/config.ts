@@ -19,6 +19,8 @@ export interface Config {
   readonly keyHints: ReadonlyMap<string, string>
   readonly defaultUser: string | undefined
   readonly failover: FailoverPolicy
+  /** `refuse`: nothing that costs money is begun while its line could not be written. */
+  readonly onLogFailure: 'refuse' | 'continue'
   readonly bodyLimitBytes: number
   /** Host names accepted beside the loopback ones, lower case, without port. */
   readonly allowedHosts: ReadonlySet<string>

@@ -102,6 +102,7 @@ export function decideConfig(file: ConfigFile, circumstances: Circumstances): Co
     keyHints: collectKeyHints(file),
     defaultUser: file.default_user?.value,
     failover: decideFailover(file),
+    onLogFailure: file.on_log_failure ?? 'refuse',
     bodyLimitBytes: file.body_limit ?? DEFAULT_BODY_LIMIT_BYTES,
     allowedHosts: new Set(file.allowed_hosts),
     allowedOrigins: new Set(file.allowed_origins),

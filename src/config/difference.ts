@@ -262,6 +262,7 @@ function compareSettings(before: Config, after: Config): Change[] {
     compareText('default_user', before.defaultUser ?? 'none', after.defaultUser ?? 'none'),
     compareText('failover.on', renderClasses(before), renderClasses(after)),
     compareDurations('failover.deadline', before.failover.deadlineMs, after.failover.deadlineMs),
+    compareText('on_log_failure', before.onLogFailure, after.onLogFailure),
     compareText('body_limit', renderSize(before.bodyLimitBytes), renderSize(after.bodyLimitBytes)),
     compareSets('allowed_hosts', before.allowedHosts, after.allowedHosts),
     compareSets('allowed_origins', before.allowedOrigins, after.allowedOrigins),

@@ -385,6 +385,10 @@ export const FILE = object({
   },
   body_limit: { shape: size, about: 'Largest request body. Default 64MiB.' },
   mock: { shape: flag, about: 'Every provider answered by the embedded mock. Default false.' },
+  on_log_failure: {
+    shape: oneOf(['refuse', 'continue']),
+    about: 'Whether requests are refused while the usage log cannot be written. Default refuse.',
+  },
   $schema: { shape: ignored, about: 'For editors.' },
 })
 

@@ -327,6 +327,7 @@ export function createConfig(changes: Partial<Config> = {}): Config {
     keyHints: new Map(),
     defaultUser: undefined,
     failover: { on: new Set(['transport', 'timeout']), deadlineMs: 600_000 },
+    onLogFailure: 'refuse',
     bodyLimitBytes: 64 * 1024 * 1024,
     allowedHosts: new Set(),
     allowedOrigins: new Set(),

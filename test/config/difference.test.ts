@@ -217,6 +217,7 @@ test('no field of a config can change in silence', async () => {
     keyHints: new Map(),
     defaultUser: 'ann',
     failover: { on: new Set(), deadlineMs: 1 },
+    onLogFailure: 'continue',
     bodyLimitBytes: 1,
     allowedHosts: new Set(['x']),
     allowedOrigins: new Set(['x']),
