@@ -8,7 +8,7 @@
 import type { Socket } from 'node:net'
 import { ProxyError } from '../errors/proxy-error.ts'
 import type { DoorLimits } from './limits.ts'
-import { explainParseError, isAfterLastRequest, renderLastWords } from './last-words.ts'
+import { explainParseError, renderLastWords } from './last-words.ts'
 import type { Visit } from './visit.ts'
 
 // Requests past the last one that is answered at all: read, counted, dropped. Each costs some kilobytes
@@ -154,7 +154,7 @@ export function createConnections({ limits, answer, mintId }: ConnectionsOptions
         else sayLastWords(line, socket, problem, packetOf(error))
       } else if (current.request.complete || line.waiting.length > 0) {
         // Those before it were well-formed: they get their replies.
-        if (!isAfterLastRequest(error)) line.problem ??= problem
+        line.problem ??= problem
       } else if (current.lingersFromBytes !== undefined) {
         // All of the reply is written; nothing more can come, or too much did.
         if (socket.readableEnded) socket.destroySoon()

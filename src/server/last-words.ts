@@ -29,11 +29,6 @@ export function explainParseError(
   return undefined
 }
 
-/** Bytes after a request that announced itself as the last one: nothing was asked for by them. */
-export function isAfterLastRequest(error: Error & { readonly code?: string }): boolean {
-  return error.code === 'HPE_CLOSED_CONNECTION'
-}
-
 /** The whole reply as it goes on the wire. `packet` is what was being read: it may show whose client sent it. */
 export function renderLastWords(error: ProxyError, id: string, packet: Buffer | undefined): string {
   const anthropic = packet !== undefined && isAnthropic(packet)

@@ -16,12 +16,12 @@ import {
 } from './door.ts'
 
 const CRLF = '\r\n'
-const QUICK = { headMs: 60, requestMs: 120, checkMs: 20, lingerMs: 40 }
+const QUICK_HEAD = { headMs: 60, requestMs: 60_000, checkMs: 20, lingerMs: 40 }
 // A head that is sent whole must be read in time even where the machine is busy.
 const QUICK_BODY = { headMs: 400, requestMs: 400, checkMs: 20, lingerMs: 40 }
 
 test('a head that does not come to its end is told so in time, and closed', async (t) => {
-  const door = await openDoor(t, { limits: QUICK })
+  const door = await openDoor(t, { limits: QUICK_HEAD })
   for (const start of ['', 'POST /v1/chat', chatPost(door.port).split(CRLF + CRLF)[0] ?? '']) {
     const client = openRaw(t, door.port)
     if (start !== '') client.write(start)
@@ -35,7 +35,7 @@ test('a head that does not come to its end is told so in time, and closed', asyn
 })
 
 test('a head in drops is late all the same: the limit is a total', async (t) => {
-  const door = await openDoor(t, { limits: QUICK })
+  const door = await openDoor(t, { limits: QUICK_HEAD })
   const client = openRaw(t, door.port)
   const drops = setInterval(() => {
     client.write('X-A: b\r\n')
@@ -253,6 +253,31 @@ test('a quiet stream is not a stalled one: only a reader that is behind is timed
   setTimeout(() => {
     finish.open()
   }, 120)
+  await client.until('the end', (text) => text.includes('data: done'))
+})
+
+test('a reader that was behind and has caught up is not timed any more', async (t) => {
+  const caughtUp = createGate()
+  const finish = createGate()
+  const door = await openDoor(t, {
+    limits: { stallMs: 200 },
+    async exchange(call, sink) {
+      await identifyAndRead(call)
+      sink.onDrain(() => {
+        caughtUp.open()
+      })
+      sink.head(200, [['content-type', 'text/event-stream']])
+      while (sink.write('x'.repeat(64 * 1024)));
+      await finish.opened
+      sink.end('data: done\n\n')
+    },
+  })
+  const client = openRaw(t, door.port)
+  client.write(chatPost(door.port))
+  await within(caughtUp.opened, 'the reader to catch up')
+  setTimeout(() => {
+    finish.open()
+  }, 600)
   await client.until('the end', (text) => text.includes('data: done'))
 })
 
