@@ -31,8 +31,9 @@ async function startBetween(owner: Owner): Promise<Stage> {
         { name: 'good', dialect: 'openai' },
         { name: 'claude', dialect: 'anthropic' },
         { name: 'echo', dialect: 'openai' },
+        { name: 'echo-claude', dialect: 'anthropic' },
       ],
-      [{ model: 'good' }, { model: 'claude' }, { model: 'echo' }],
+      [{ model: 'good' }, { model: 'claude' }, { model: 'echo' }, { model: 'echo-claude' }],
     ),
     env: { TEST_KEY },
   })
@@ -287,11 +288,14 @@ test('the real program', { timeout: 60_000 }, async (t) => {
       },
     }
     for (const [how, script] of Object.entries(echoes)) {
-      upstream.on('/echo/', script)
-      for (const post of [postChat, postMessages]) {
-        const body = { ...hello, model: 'echo', max_tokens: 5, stream: true }
-        const reply = await post(proxy, body, { user: 'caller' })
-        assert.ok(!`${JSON.stringify(reply.headers)}${reply.text}`.includes(TEST_KEY), how)
+      for (const model of ['echo', 'echo-claude']) {
+        upstream.on(`/${model}/`, script)
+        for (const post of [postChat, postMessages]) {
+          const body = { ...hello, model, max_tokens: 5, stream: true }
+          // oxlint-disable-next-line no-await-in-loop -- the script is shared
+          const reply = await post(proxy, body, { user: 'caller' })
+          assert.ok(!`${JSON.stringify(reply.headers)}${reply.text}`.includes(TEST_KEY), how)
+        }
       }
     }
     assert.ok(!proxy.stdout().includes(TEST_KEY))
