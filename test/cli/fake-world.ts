@@ -141,7 +141,7 @@ export function createFake(options: FakeOptions = {}): FakeRun {
     openStdin: () => stdin as unknown as NodeJS.ReadStream,
     stdinIsPiped: options.stdin !== undefined || options.openStdin === true,
     env: options.env ?? {},
-    cwd: options.cwd ?? '/work',
+    cwd: options.cwd ?? '/desk',
     home: '/home/someone',
     now: () => Date.UTC(2026, 10, 22, 15, 12, 3) + nowMs,
     monotonic: () => nowMs,
@@ -301,7 +301,7 @@ function isMap(value: unknown): value is Record<string, unknown> {
 /** The published example: two users, two models, both keys set. */
 export function createConfig(changes: Partial<Config> = {}): Config {
   return {
-    source: { kind: 'file', path: '/work/aiproxy.yaml' },
+    source: { kind: 'file', path: '/desk/aiproxy.yaml' },
     listen: { host: '127.0.0.1', port: 4242 },
     log: '/home/someone/.local/state/aiproxy/usage.jsonl',
     providers: new Map([

@@ -92,7 +92,7 @@ function withUser(config: Config = createConfig()): Config {
 
 function from(text: string): Load {
   return ({ env, cwd, home, overrides }) =>
-    loadConfigText(text, '/work/aiproxy.yaml', { env, cwd, home, overrides })
+    loadConfigText(text, '/desk/aiproxy.yaml', { env, cwd, home, overrides })
 }
 
 function broken(message = 'aiproxy.yaml:3:1: is wrong'): Load {
@@ -109,7 +109,7 @@ test('a good edit is put in force, and the difference is one event', async () =>
     event: 'reload',
     ts: '2026-11-22T15:12:03.000Z',
     ok: true,
-    config: '/work/aiproxy.yaml',
+    config: '/desk/aiproxy.yaml',
     users: 3,
     models: 2,
     changes: [
@@ -171,7 +171,7 @@ test('a bad edit is refused with its error, and the config of before stays', asy
       event: 'reload',
       ts: '2026-11-22T15:12:03.000Z',
       ok: false,
-      config: '/work/aiproxy.yaml',
+      config: '/desk/aiproxy.yaml',
       code: 'config_invalid',
       error: 'aiproxy.yaml:3:1: is wrong',
       details: ['aiproxy.yaml:9:2: is wrong too'],
@@ -292,7 +292,7 @@ test('a name-only user is not let in on an open address because the file says an
   const models = 'models: { main: { provider: mock } }'
   const keyed = `users: { ann: { models: [main], key: "sha256:${'a'.repeat(64)}" } }`
   const open = from(`listen: 0.0.0.0:4242\n${models}\n${keyed}\n`)
-  const config = await open({ flag: undefined, env: {}, cwd: '/work', home: '/home/ann' })
+  const config = await open({ flag: undefined, env: {}, cwd: '/desk', home: '/home/ann' })
   const run = await serve([], { config })
   run.holds(from(`listen: 127.0.0.1:4242\n${models}\nusers: { ann: { models: [main] } }\n`))
   await run.sees(NEWS)
@@ -369,7 +369,7 @@ test('--no-watch watches nothing, and neither does a proxy without a file that w
   const unwatched = await serve(['--no-watch'])
   assert.deepEqual(
     unwatched.fake.watches.map(({ automatic, paths }) => ({ automatic, paths })),
-    [{ automatic: false, paths: ['/work/aiproxy.yaml'] }],
+    [{ automatic: false, paths: ['/desk/aiproxy.yaml'] }],
   )
   await unwatched.stop()
   const none = await serve(['-c', 'none'], { config: createStarter() })
@@ -384,7 +384,7 @@ test('a proxy that found no file takes the first that appears, and follows it fr
   const run = await serve([], { config: createStarter() })
   assert.deepEqual(
     run.fake.watches.map(({ automatic, paths }) => [automatic, paths[0]]),
-    [[true, '/work/aiproxy.yaml']],
+    [[true, '/desk/aiproxy.yaml']],
   )
   await run.sees({ kind: 'gone', isNews: false })
   assert.deepEqual(run.events(), [], 'no file is not a file that is gone')
@@ -395,13 +395,13 @@ test('a proxy that found no file takes the first that appears, and follows it fr
   })
   await run.sees(NEWS)
   const changes = run.events()[0]?.['changes']
-  assert.match(JSON.stringify(changes), /"name":"config".*"no file → \/work\/aiproxy\.yaml"/)
+  assert.match(JSON.stringify(changes), /"name":"config".*"no file → \/desk\/aiproxy\.yaml"/)
   assert.deepEqual(
     run.fake.watches.map(({ paths }) => paths),
-    [['/work/aiproxy.yaml']],
+    [['/desk/aiproxy.yaml']],
   )
   await run.sees(NEWS)
-  assert.deepEqual(flags, [undefined, '/work/aiproxy.yaml'])
+  assert.deepEqual(flags, [undefined, '/desk/aiproxy.yaml'])
   await run.stop()
   assert.deepEqual(run.fake.watches, [])
 })

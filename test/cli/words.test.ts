@@ -56,11 +56,11 @@ test('counts shrink and are at most six characters up to a hundred billion', () 
 })
 
 test('a path is shown as short as it can be typed', () => {
-  const place = { cwd: '/home/me/work', home: '/home/me' }
+  const place = { cwd: '/home/me/desk', home: '/home/me' }
   table(
     (path: string) => renderPath(path, place),
     [
-      ['/home/me/work/a.yaml', './a.yaml'],
+      ['/home/me/desk/a.yaml', './a.yaml'],
       ['/home/me/.local/state/x', '~/.local/state/x'],
       ['/home/mean/x', '/home/mean/x'],
       ['/etc/x', '/etc/x'],

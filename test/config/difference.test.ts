@@ -22,7 +22,7 @@ users:
 `
 
 function load(text: string, env: Record<string, string> = ENV): Promise<Config> {
-  return loadConfigText(text, '/work/aiproxy.yaml', { env, cwd: '/work', home: '/home/ann' })
+  return loadConfigText(text, '/desk/aiproxy.yaml', { env, cwd: '/desk', home: '/home/ann' })
 }
 
 /** Each change on one line: `~ user ann: granted local`. */
@@ -144,8 +144,8 @@ const EDITS: ReadonlyArray<{
     to: 'log: ./u.jsonl\naudit: ./a.jsonl\nlisten: 127.0.0.1:4243\ndefault_user: ann\nbody_limit: 1MiB\nallowed_hosts: [box.lan]\nallowed_origins: ["http://localhost:3000"]\nfailover: { on: [rate, overload], deadline: 90s }\nmodels:',
     says: [
       '~ setting listen: 127.0.0.1:4242 → 127.0.0.1:4243',
-      '~ setting log: /home/ann/.local/state/aiproxy/usage.jsonl → /work/u.jsonl',
-      '~ setting audit: off → /work/a.jsonl',
+      '~ setting log: /home/ann/.local/state/aiproxy/usage.jsonl → /desk/u.jsonl',
+      '~ setting audit: off → /desk/a.jsonl',
       '~ setting default_user: none → ann',
       '~ setting failover.on: unavailable → overload, rate',
       '~ setting failover.deadline: 10m → 90s',

@@ -114,12 +114,12 @@ function messageOf(run: () => unknown): string {
 }
 
 test('a file may still appear in the unnamed places, in their order; a named one stands alone', () => {
-  const place = { cwd: '/work', home: '/home/ann' }
+  const place = { cwd: '/desk', home: '/home/ann' }
   assert.deepEqual(findCandidates({ ...place, env: { AIPROXY_CONFIG: '' } }), [
-    '/work/aiproxy.yaml',
-    '/work/aiproxy.yml',
-    '/work/aiproxy.json',
-    '/work/rbac.json',
+    '/desk/aiproxy.yaml',
+    '/desk/aiproxy.yml',
+    '/desk/aiproxy.json',
+    '/desk/rbac.json',
     '/home/ann/.config/aiproxy/config.yaml',
   ])
   assert.deepEqual(findCandidates({ ...place, env: {}, flag: 'none' }), [])

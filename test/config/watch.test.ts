@@ -15,7 +15,7 @@ import type { TestContext } from 'node:test'
 import { diskLayer, watchConfig } from '../../src/config/watch.ts'
 import type { ConfigWatchOptions, Sighting, WatchLayer } from '../../src/config/watch.ts'
 
-const PATH = '/work/aiproxy.yaml'
+const PATH = '/desk/aiproxy.yaml'
 // From a write to the news of it: the event is coalesced, then the file must be stable.
 const SOON_MS = 120
 
@@ -246,12 +246,12 @@ test('a busy directory costs a look each 20 ms, and nothing is told', () => {
 test('a directory made anew is watched anew', () => {
   const disk = createDisk()
   const { seen } = followSettled(disk)
-  disk.replaceDirectory('/work')
+  disk.replaceDirectory('/desk')
   disk.advance(2000)
   disk.write(PATH, 'two')
   disk.advance(SOON_MS)
   assert.deepEqual(seen, [NEWS])
-  assert.deepEqual(disk.watched(), ['/work'])
+  assert.deepEqual(disk.watched(), ['/desk'])
 })
 
 test('without a file, the first that appears where one would be looked for is told', () => {
