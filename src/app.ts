@@ -18,7 +18,7 @@ import type { Rooms } from './exchange.ts'
 import type { MockProvider } from './mock/mock.ts'
 import { createHealth, renameTargets } from './routing/health.ts'
 import { createRoutes } from './routing/targets.ts'
-import { mintRequestId } from './server/request-id.ts'
+import { createRequestIdMint } from './server/request-id.ts'
 import { createFrontDoor } from './server/server.ts'
 import { createUpstream } from './upstream/upstream.ts'
 import { createAudit } from './usage/audit.ts'
@@ -104,6 +104,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   const ledgers = createOpenFiles(createLedger, options.onLogFailure)
   const audits = createOpenFiles(createAudit, options.onAuditFailure)
   const secrets = new Set<string>()
+  const mintRequestId = createRequestIdMint()
   const nameProvider = createProviderNames()
   let mock = await startMock(first, options.mockPaceMs ?? 0)
   const upstream = createUpstream({

@@ -10,6 +10,7 @@ import { failedAttempt, localAttempt, startAttempt } from './exchange/attempt.ts
 import type { RunningAttempt } from './exchange/attempt.ts'
 import { createAnswerPipe } from './dialects/answer-pipe.ts'
 import { NO_HINTS } from './dialects/dialect.ts'
+import type { Dialect } from './dialects/dialect.ts'
 import { mapReplyHeaders } from './dialects/headers.ts'
 import type { ChatRequest, JsonObject } from './dialects/neutral.ts'
 import { createNotes, renderNotes } from './dialects/notes.ts'
@@ -116,9 +117,12 @@ async function answer(
 ): Promise<UsageRecord> {
   const { rooms, trail, allowance } = surroundings
   let running: RunningAttempt | undefined
-  const gone = new AbortController()
+  let gone = false
+  // Ends the pause under way.
+  let wake: (() => void) | undefined
   sink.onGone(() => {
-    gone.abort()
+    gone = true
+    wake?.()
     running?.leave()
   })
 
@@ -144,10 +148,7 @@ async function answer(
   const deadlineAtMs = call.startedMs + (call.deadlineMs ?? rooms.config.failover.deadlineMs)
   const mocked = targets.some(({ provider }) => provider.mock)
   const reply = inbound.stream
-    ? keepAlive(() => [
-        ...bodyHeaders(true, {}),
-        ...(mocked ? [['x-aiproxy-mock', 'true'] as const] : []),
-      ])
+    ? keepAlive(() => [...STREAM_HEADERS, ...(mocked ? [['x-aiproxy-mock', 'true'] as const] : [])])
     : sink
   const journey = startJourney(targets, deadlineAtMs, rooms)
   let requestedError: ProxyError | undefined
@@ -167,9 +168,13 @@ async function answer(
     notePassedOver(step, targets, journey, trail)
     while (step.kind === 'try') {
       const { target } = step
-      // oxlint-disable-next-line no-await-in-loop -- one attempt after the other is the point
-      if (step.waitMs > 0) await pause(step.waitMs, gone.signal)
-      if (gone.signal.aborted) return trail.abandoned()
+      if (step.waitMs > 0 && !gone) {
+        // oxlint-disable-next-line no-await-in-loop -- one attempt after the other is the point
+        await pause(step.waitMs, (stop) => {
+          wake = stop
+        })
+      }
+      if (gone) return trail.abandoned()
       const overLimit = allowance.moveTo(target)
       if (overLimit !== undefined) {
         trail.overLimit(target)
@@ -182,10 +187,11 @@ async function answer(
       trail.tries(target)
       const remainingMs = deadlineAtMs - performance.now()
       running = tryTarget(target, inbound, remainingMs, step.left > 0, reply, surroundings)
-      if (gone.signal.aborted) running.leave()
+      if (gone) running.leave()
       // oxlint-disable-next-line no-await-in-loop
       const result = await running.result
-      const error = result.error && explain(result.error, result.headers, target, inbound)
+      const error =
+        result.error && explain(result.error, result.headers, target, inbound, rooms.redact)
       const fault = error === undefined ? undefined : classifyFault(error)
       trail.tried(result, fault)
       if (result.end === 'gone') return trail.abandoned()
@@ -350,7 +356,10 @@ function tryTarget(
   try {
     const own = answerLocally(inbound, dialect, { ...reading, hints: NO_HINTS })
     if (own !== undefined) {
-      const headers = [...trail.commits(200, own.notes), ...bodyHeaders(inbound.stream, {})]
+      const headers = [
+        ...trail.commits(200, own.notes),
+        ...bodyHeaders(inbound.stream, {}, rooms.redact),
+      ]
       return localAttempt(sink, headers, own.body)
     }
     prepared = prepareCall(inbound, dialect, traits, notes)
@@ -383,10 +392,10 @@ function tryTarget(
           { ...reading, request: inbound.decoded(), hints: prepared.hints },
         ),
       replyHeaders(status, headers) {
-        const passed = mapReplyHeaders(headers, dialect.name, inbound.caller.name, Date.now())
+        const passed = passOn(headers, dialect, inbound, rooms.redact)
         return [
           ...trail.commits(status, renderNotes(notes)),
-          ...bodyHeaders(inbound.stream, headers),
+          ...bodyHeaders(inbound.stream, headers, rooms.redact),
           ...passed,
           ...allowance.headers(passed),
         ]
@@ -398,16 +407,31 @@ function tryTarget(
 }
 
 /** wire-formats G.3: nothing between us and the caller may hold a stream back or compress it. */
-function bodyHeaders(stream: boolean, upstream: UpstreamHeaders): [string, string][] {
-  if (stream) {
-    return [
-      ['content-type', 'text/event-stream; charset=utf-8'],
-      ['cache-control', 'no-cache, no-transform'],
-      ['x-accel-buffering', 'no'],
-    ]
-  }
+const STREAM_HEADERS: HeaderPairs = [
+  ['content-type', 'text/event-stream; charset=utf-8'],
+  ['cache-control', 'no-cache, no-transform'],
+  ['x-accel-buffering', 'no'],
+]
+const JSON_HEADERS: HeaderPairs = [['content-type', 'application/json']]
+
+function bodyHeaders(stream: boolean, upstream: UpstreamHeaders, redact: Redact): HeaderPairs {
+  if (stream) return STREAM_HEADERS
   const type = upstream['content-type'] ?? ''
-  return [['content-type', type.includes('json') ? type : 'application/json']]
+  if (type === 'application/json' || !type.includes('json')) return JSON_HEADERS
+  return [['content-type', redact(type)]]
+}
+
+/** What of a provider's headers the caller gets: one that echoes a key must not have it passed on. */
+function passOn(
+  headers: UpstreamHeaders,
+  dialect: Dialect,
+  { caller }: Inbound,
+  redact: Redact,
+): [string, string][] {
+  return mapReplyHeaders(headers, dialect.name, caller.name, Date.now()).map(([name, value]) => [
+    name,
+    redact(value),
+  ])
 }
 
 /** The error as the caller will read it, with the headers of the reply it came in. */
@@ -416,17 +440,15 @@ function explain(
   headers: UpstreamHeaders | undefined,
   { model, provider }: Target,
   inbound: Inbound,
+  redact: Redact,
 ): ProxyError {
   const explained = aboutOurKey(error, provider.name)
   if (headers !== undefined) {
     const dialect = targetDialect(provider, model.upstreamName, inbound, model.rules)
     // Whether a client should retry is for us to say: we have.
-    explained.headers = mapReplyHeaders(
-      headers,
-      dialect.name,
-      inbound.caller.name,
-      Date.now(),
-    ).filter(([name]) => name !== 'x-should-retry')
+    explained.headers = passOn(headers, dialect, inbound, redact).filter(
+      ([name]) => name !== 'x-should-retry',
+    )
   }
   return explained
 }

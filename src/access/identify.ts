@@ -64,7 +64,8 @@ export function identifyCaller(
 
 /** The key a call presents, in whichever header; it may be anything. */
 export function presentedCredential(headers: CallerHeaders): string | undefined {
-  const bearer = /^bearer +(.+)$/i.exec(headers.authorization?.trim() ?? '')?.[1]?.trim()
+  const { authorization } = headers
+  const bearer = authorization && /^bearer +(.+)$/i.exec(authorization.trim())?.[1]?.trim()
   return bearer || headers['x-api-key']?.trim() || undefined
 }
 

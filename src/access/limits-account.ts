@@ -30,6 +30,15 @@ export interface Account {
   /** By kind and window; limits of the same kind and window share one. */
   readonly meters: Map<string, Meter>
   running: number
+  /** The limits last asked about, with their meters. */
+  metered: { readonly limits: Limits; readonly list: readonly Metered[] } | undefined
+}
+
+/** One limit and what counts towards it. */
+export interface Metered {
+  readonly kind: Kind
+  readonly limit: Limit
+  readonly meter: Meter
 }
 
 export interface UserAccount extends Account {
@@ -40,7 +49,7 @@ export interface UserAccount extends Account {
 export function accountAt({ models }: UserAccount, model: string): Account {
   let account = models.get(model)
   if (account === undefined) {
-    account = { meters: new Map(), running: 0 }
+    account = { meters: new Map(), running: 0, metered: undefined }
     models.set(model, account)
   }
   return account

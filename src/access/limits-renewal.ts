@@ -118,6 +118,7 @@ function install(account: Account, limits: Limits | undefined, fresh?: FreshMete
   const wanted = metersFor(limits)
   for (const key of account.meters.keys()) if (!wanted.has(key)) account.meters.delete(key)
   for (const [key, { meter }] of fresh ?? []) account.meters.set(key, meter)
+  account.metered = undefined
 }
 
 function pastOf(changes: ReadonlyMap<string, Change>, nowMs: number): Restoring | undefined {

@@ -22,9 +22,16 @@ import {
   isLimited,
   keyOf,
   limitsAmounts,
-  limitsAt,
 } from './limits-account.ts'
-import type { Account, Amounts, Estimate, PastUse, Use, UserAccount } from './limits-account.ts'
+import type {
+  Account,
+  Amounts,
+  Estimate,
+  Metered,
+  PastUse,
+  Use,
+  UserAccount,
+} from './limits-account.ts'
 import { refuseAmount, refuseCrowd } from './limits-refusal.ts'
 import type { Kind, Refusal } from './limits-refusal.ts'
 import { createRenewal } from './limits-renewal.ts'
@@ -76,6 +83,8 @@ export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
   return 'code' in outcome
 }
 
+const NO_LIMITS: readonly Metered[] = []
+const NO_STANDINGS: Standings = { requests: undefined, tokens: undefined }
 const NOTHING: Use = { tokens: 0, costUsd: 0, servedModel: undefined }
 const UNLIMITED: Reservation = { moveTo: () => undefined, settle() {}, release() {} }
 
@@ -114,15 +123,23 @@ interface Holding {
   readonly held: readonly Held[]
 }
 
+/** What a user's entry in the config says, by the questions of a request. */
+interface UserLimits {
+  readonly any: boolean
+  readonly byModel: ReadonlyMap<string, Limits | undefined>
+}
+
 /** A memory in which nobody has used anything. */
 export function createLimiter(clock: Clock): Limiter {
   const steady = createSteadyClock(clock)
+  // Users are values of one config, and go with it.
+  const known = new WeakMap<User, UserLimits>()
   const accounts = new Map<string, UserAccount>()
 
   function accountOf(user: User): UserAccount {
     let account = accounts.get(user.name)
     if (account === undefined) {
-      account = { meters: new Map(), running: 0, models: new Map() }
+      account = { meters: new Map(), running: 0, metered: undefined, models: new Map() }
       accounts.set(user.name, account)
     }
     return account
@@ -138,28 +155,50 @@ export function createLimiter(clock: Clock): Limiter {
     return meter
   }
 
-  function demandsOf(
+  /** These limits with their meters; found once, for they are asked for several times a request. */
+  function meteredOf(account: Account, limits: Limits | undefined): readonly Metered[] {
+    if (limits === undefined) return NO_LIMITS
+    if (account.metered?.limits === limits) return account.metered.list
+    const list = KINDS.flatMap((kind) =>
+      limits[kind].map((limit) => ({ kind, limit, meter: meterOf(account, kind, limit) })),
+    )
+    account.metered = { limits, list }
+    return list
+  }
+
+  function limitsOf(user: User): UserLimits {
+    let limits = known.get(user)
+    if (limits === undefined) {
+      limits = {
+        any: isLimited(user),
+        byModel: new Map(user.models.map((grant) => [grant.name, grant.limits])),
+      }
+      known.set(user, limits)
+    }
+    return limits
+  }
+
+  function addDemands(
+    demands: Demand[],
     account: Account,
     limits: Limits | undefined,
     amounts: Amounts,
-    model?: string,
-  ): Demand[] {
-    return KINDS.flatMap((kind) => {
+    model: string | undefined,
+  ): void {
+    for (const { kind, limit, meter } of meteredOf(account, limits)) {
       const amount = amounts[kind]
-      if (amount <= 0 || limits === undefined) return []
-      return limits[kind].map((limit) => {
-        return { meter: meterOf(account, kind, limit), kind, limit, amount, model }
-      })
-    })
+      if (amount > 0) demands.push({ meter, kind, limit, amount, model })
+    }
   }
 
   /** What counts once: the request itself, for the user and for the model asked for. */
   function planRequest(user: User, account: UserAccount, model: string): Plan {
+    const demands: Demand[] = []
+    addDemands(demands, account, user.limits, ONE_REQUEST, undefined)
+    const limits = limitsOf(user).byModel.get(model)
+    addDemands(demands, accountAt(account, model), limits, ONE_REQUEST, model)
     return {
-      demands: [
-        ...demandsOf(account, user.limits, ONE_REQUEST),
-        ...demandsOf(accountAt(account, model), limitsAt(user, model), ONE_REQUEST, model),
-      ],
+      demands,
       crowd: { account, concurrency: user.limits.concurrency, model: undefined },
     }
   }
@@ -172,16 +211,16 @@ export function createLimiter(clock: Clock): Limiter {
     estimate: () => Estimate,
     isBackup: boolean,
   ): Plan {
-    const limits = limitsAt(user, model)
+    const limits = limitsOf(user).byModel.get(model)
     const there = accountAt(account, model)
     // Measuring a prompt takes time, so it is only done where somebody needs to know.
     const needsEstimate = limitsAmounts(user.limits) || limitsAmounts(limits)
     const amounts = amountsOf(needsEstimate ? estimate() : NOTHING, 0)
+    const demands: Demand[] = []
+    addDemands(demands, account, user.limits, amounts, undefined)
+    addDemands(demands, there, limits, isBackup ? { ...amounts, requests: 1 } : amounts, model)
     return {
-      demands: [
-        ...demandsOf(account, user.limits, amounts),
-        ...demandsOf(there, limits, { ...amounts, requests: isBackup ? 1 : 0 }, model),
-      ],
+      demands,
       crowd: { account: there, concurrency: limits?.concurrency, model },
     }
   }
@@ -273,7 +312,7 @@ export function createLimiter(clock: Clock): Limiter {
     },
 
     reserve(user, model, estimate) {
-      if (!isLimited(user)) return UNLIMITED
+      if (!limitsOf(user).any) return UNLIMITED
       const account = accountOf(user)
       const request = planRequest(user, account, model)
       const first = planTry(user, account, model, estimate, false)
@@ -284,34 +323,40 @@ export function createLimiter(clock: Clock): Limiter {
     },
 
     standings(user, models) {
-      if (!isLimited(user)) return { requests: undefined, tokens: undefined }
+      const { any, byModel } = limitsOf(user)
+      if (!any) return NO_STANDINGS
       const account = accountOf(user)
-      const names = [...new Set(models)]
-      const least = (kind: 'requests' | 'tokens'): Standing | undefined =>
-        [
-          ...standingsOf(account, user.limits, kind),
-          ...names.flatMap((model) =>
-            standingsOf(accountAt(account, model), limitsAt(user, model), kind),
-          ),
-        ].toSorted((a, b) => a.remaining - b.remaining || b.resetMs - a.resetMs)[0]
-      return { requests: least('requests'), tokens: least('tokens') }
+      const least = createLeast()
+      least.consider(meteredOf(account, user.limits))
+      for (const model of new Set(models)) {
+        least.consider(meteredOf(accountAt(account, model), byModel.get(model)))
+      }
+      return { requests: least.of('requests'), tokens: least.of('tokens') }
     },
   }
+}
 
-  function standingsOf(
-    account: Account,
-    limits: Limits | undefined,
-    kind: 'requests' | 'tokens',
-  ): Standing[] {
-    if (limits === undefined) return []
-    return limits[kind].map((limit) => {
-      const meter = meterOf(account, kind, limit)
-      return {
-        limit: limit.amount,
-        remaining: Math.max(0, limit.amount - meter.used()),
-        resetMs: meter.msUntilAtMost(0),
+/** Of several limits of a kind the one with least left; of equals the one that takes longest to pass. */
+function createLeast(): {
+  consider(list: readonly Metered[]): void
+  of(kind: 'requests' | 'tokens'): Standing | undefined
+} {
+  const found: Partial<Record<Kind, Standing>> = {}
+  return {
+    consider(list) {
+      for (const { kind, limit, meter } of list) {
+        if (kind === 'costUsd') continue
+        const remaining = Math.max(0, limit.amount - meter.used())
+        const least = found[kind]
+        if (least !== undefined && least.remaining < remaining) continue
+        const resetMs = meter.msUntilAtMost(0)
+        if (least !== undefined && least.remaining === remaining && least.resetMs >= resetMs) {
+          continue
+        }
+        found[kind] = { limit: limit.amount, remaining, resetMs }
       }
-    })
+    },
+    of: (kind) => found[kind],
   }
 }
 

@@ -33,6 +33,9 @@ function tooLarge(bytes: number): ProxyError {
   return new ProxyError('upstream_protocol', `The reply is larger than ${bytes / 1024 / 1024} MiB.`)
 }
 
+// A reply in one piece has no mark that would end it before its body does.
+const isNeverEarly = (): boolean => false
+
 /** The pipe for one reply. Its `push` and `end` throw as ReplyPipe says. */
 export function createAnswerPipe(form: AnswerForm, context: ReplyContext): ReplyPipe {
   const { caller, target } = form
@@ -68,9 +71,11 @@ export function createAnswerPipe(form: AnswerForm, context: ReplyContext): Reply
         ? replyToStream(caller, target, body, context)
         : convertReply(caller, target, body, context)
     },
-    () => false,
+    isNeverEarly,
   )
 }
+
+type WholePipe = { -readonly [K in keyof ReplyPipe]: ReplyPipe[K] }
 
 /** A pipe that gives everything at the end, or nothing at all. */
 function createWholePipe(
@@ -78,34 +83,29 @@ function createWholePipe(
   end: () => ConvertedReply,
   finished: () => boolean,
 ): ReplyPipe {
-  let reply: ConvertedReply | undefined
-  return {
+  const pipe: WholePipe = {
     push(chunk) {
       push(chunk)
+      pipe.finished = finished()
       return ''
     },
     end() {
-      if (reply !== undefined) return ''
-      reply = end()
+      if (pipe.committed) return ''
+      const reply = end()
+      pipe.committed = true
+      pipe.usage = reply.usage
+      pipe.model = reply.model
+      pipe.outputChars = reply.outputChars
       return reply.body
     },
     // Nothing has been sent before the end, so nothing can break after the commit.
     fail: () => '',
-    get committed() {
-      return reply !== undefined
-    },
-    get finished() {
-      return finished()
-    },
+    committed: false,
+    finished: false,
     failure: undefined,
-    get usage() {
-      return reply?.usage
-    },
-    get model() {
-      return reply?.model
-    },
-    get outputChars() {
-      return reply?.outputChars ?? 0
-    },
+    usage: undefined,
+    model: undefined,
+    outputChars: 0,
   }
+  return pipe
 }

@@ -17,12 +17,31 @@ function familyOf(dialect: DialectName): Family {
 /** Known to work with every field we relay; newer versions refuse some. */
 const ANTHROPIC_VERSION = '2023-06-01'
 
-const REQUEST_ALWAYS: readonly string[] = ['traceparent', 'tracestate', 'x-request-id']
-const REQUEST_SAME_DIALECT =
-  /^(idempotency-key$|x-stainless-|x-app$|x-claude-code-|http-referer$|x-title$)/
-const REQUEST_SAME_FAMILY: Record<Family, RegExp> = {
-  openai: /^openai-(organization|project|beta)$/,
-  anthropic: /^anthropic-(version|user-profile-id|workspace-id)$/,
+/** Whether a caller's header goes on to the provider. Asked of every header of every request. */
+function crosses(name: string, from: DialectName, to: DialectName): boolean {
+  switch (name[0]) {
+    case 't':
+      return name === 'traceparent' || name === 'tracestate'
+    case 'i':
+      return from === to && name === 'idempotency-key'
+    case 'h':
+      return from === to && name === 'http-referer'
+    case 'x':
+      return name === 'x-request-id' || (from === to && OWN_X_HEADER.test(name))
+    case 'o':
+      return bothOf('openai', from, to) && /^openai-(organization|project|beta)$/.test(name)
+    case 'a':
+      return bothOf('anthropic', from, to) && ANTHROPIC_HEADER.test(name)
+    default:
+      return false
+  }
+}
+
+const OWN_X_HEADER = /^x-(stainless-|app$|claude-code-|title$)/
+const ANTHROPIC_HEADER = /^anthropic-(version|user-profile-id|workspace-id)$/
+
+function bothOf(family: Family, from: DialectName, to: DialectName): boolean {
+  return familyOf(from) === family && familyOf(to) === family
 }
 
 /**
@@ -39,13 +58,10 @@ export function mapRequestHeaders(
 ): HeaderPair[] {
   const family = familyOf(to)
   const mapped = new Map<string, string>()
-  for (const [name, value] of Object.entries(callerHeaders)) {
-    if (value === undefined || value === '') continue
-    const allowed =
-      REQUEST_ALWAYS.includes(name) ||
-      (from === to && REQUEST_SAME_DIALECT.test(name)) ||
-      (familyOf(from) === family && REQUEST_SAME_FAMILY[family].test(name))
-    if (allowed) mapped.set(name, value)
+  for (const name in callerHeaders) {
+    if (!crosses(name, from, to)) continue
+    const value = callerHeaders[name]
+    if (value !== undefined && value !== '') mapped.set(name, value)
   }
   for (const [name, value] of own) mapped.set(name, value)
   if (family === 'anthropic') {
@@ -70,7 +86,22 @@ function splitList(list: string): string[] {
   return [...new Set(items.filter((item) => item !== ''))]
 }
 
-const REPLY_ALWAYS: readonly string[] = ['retry-after', 'retry-after-ms', 'x-should-retry']
+/** Whether a provider's header reaches the caller under its own name. Asked of every header of every reply. */
+function returns(name: string, value: string, from: DialectName, to: DialectName): boolean {
+  switch (name[0]) {
+    case 'r':
+      return name === 'retry-after' || name === 'retry-after-ms'
+    case 'x':
+    case 'a':
+      if (name === 'x-should-retry') return true
+      return RATE_LIMIT.test(name) && !isPlaceholder(name, value)
+    case 'o':
+      return name === 'openai-processing-ms' && from === to
+    default:
+      return false
+  }
+}
+
 // Gateways in front of a provider send the other family's names, too.
 const RATE_LIMIT = /^(x|anthropic)-ratelimit-/
 
@@ -99,13 +130,10 @@ export function mapReplyHeaders(
 ): HeaderPair[] {
   const family = familyOf(from)
   const mapped: HeaderPair[] = []
-  for (const [name, value] of Object.entries(upstreamHeaders)) {
-    if (value === undefined || !isPlain(value)) continue
-    const passes =
-      REPLY_ALWAYS.includes(name) ||
-      (RATE_LIMIT.test(name) && !isPlaceholder(name, value)) ||
-      (name === 'openai-processing-ms' && from === to)
-    if (passes) mapped.push([name, value])
+  for (const name in upstreamHeaders) {
+    const value = upstreamHeaders[name]
+    if (value === undefined || !returns(name, value, from, to)) continue
+    if (isPlain(value)) mapped.push([name, value])
   }
   if (family !== familyOf(to)) {
     for (const [openai, anthropic, kind] of CONVERTED) {

@@ -22,12 +22,14 @@ const MAX_FIELD_CHARS = 64
  * another model helped to write would otherwise never reach a strict one.
  */
 export function createNotes(strict: boolean): NoteList {
-  const notes = new Map<string, Note>()
-  function keep(field: string, what: Note['what']): void {
-    const note = { field: headerToken(field), what }
-    if (notes.size < MAX_NOTES) notes.set(`${note.field};${what}`, note)
+  const list: Note[] = []
+  function keep(name: string, what: Note['what']): void {
+    if (list.length === MAX_NOTES) return
+    const field = headerToken(name)
+    if (!list.some((note) => note.field === field && note.what === what)) list.push({ field, what })
   }
   return {
+    list,
     announce: keep,
     add(field, what) {
       if (strict) {
@@ -38,14 +40,12 @@ export function createNotes(strict: boolean): NoteList {
       }
       keep(field, what)
     },
-    get list() {
-      return [...notes.values()]
-    },
   }
 }
 
 /** The header's value, `temperature;dropped, seed;dropped`; '' when there is nothing to say. */
 export function renderNotes(notes: NoteList): string {
+  if (notes.list.length === 0) return ''
   return notes.list.map(({ field, what }) => `${field};${what}`).join(', ')
 }
 

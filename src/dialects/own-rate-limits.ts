@@ -26,18 +26,34 @@ export function renderRateLimits(
   to: DialectName,
   nowMs: number,
 ): [string, string][] {
-  return (['requests', 'tokens'] as const).flatMap((what) => {
-    const own = limits[what]
-    const names = CONVERTED.filter(([openai]) => openai.endsWith(`-${what}`))
-    const taken = passed.some(([name]) => names.some((pair) => pair.some((one) => one === name)))
-    if (own === undefined || taken) return []
-    return names.map(([openai, anthropic, kind]): [string, string] => [
-      to === 'anthropic' ? anthropic : openai,
+  const pairs: [string, string][] = []
+  add(pairs, limits.requests, REQUESTS, passed, to, nowMs)
+  add(pairs, limits.tokens, TOKENS, passed, to, nowMs)
+  return pairs
+}
+
+const REQUESTS = CONVERTED.filter(([openai]) => openai.endsWith('-requests'))
+const TOKENS = CONVERTED.filter(([openai]) => openai.endsWith('-tokens'))
+
+function add(
+  pairs: [string, string][],
+  own: RateLimit | undefined,
+  names: typeof CONVERTED,
+  passed: ReadonlyArray<readonly [string, string]>,
+  to: DialectName,
+  nowMs: number,
+): void {
+  if (own === undefined) return
+  for (const [name] of passed) {
+    if (names.some(([openai, anthropic]) => name === openai || name === anthropic)) return
+  }
+  for (const [openai, anthropic, kind] of names) {
+    const value =
       kind === 'reset'
         ? renderReset(own.resetMs, to, nowMs)
-        : String(openai.includes('-limit-') ? own.limit : own.remaining),
-    ])
-  })
+        : String(openai.includes('-limit-') ? own.limit : own.remaining)
+    pairs.push([to === 'anthropic' ? anthropic : openai, value])
+  }
 }
 
 function renderReset(resetMs: number, to: DialectName, nowMs: number): string {

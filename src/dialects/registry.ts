@@ -57,8 +57,8 @@ function needsResponses(
   body: JsonObject,
   rules: RuleOverrides | undefined,
 ): boolean {
-  if (findOpenAiModel(model, rules).toolsWithReasoning) return false
   const tools = body['tools']
   if (!Array.isArray(tools) || tools.length === 0) return false
-  return body['reasoning_effort'] !== 'none'
+  if (body['reasoning_effort'] === 'none') return false
+  return !findOpenAiModel(model, rules).toolsWithReasoning
 }

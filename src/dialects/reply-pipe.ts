@@ -168,7 +168,8 @@ export function convertReply(
   context: ReplyContext,
 ): ConvertedReply {
   if (caller.name === target.name) {
-    const parsed = parseJson(Buffer.from(body).toString('utf8'))
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    const parsed = parseJson(bytes.toString('utf8'))
     if (!isJsonObject(parsed)) throw unreadable()
     const { usage, model } = target.readReply(parsed)
     return {

@@ -45,6 +45,7 @@ export interface AttemptResult {
   readonly reach: Reach
   /** As received; `undefined` when no head came. */
   readonly status: number | undefined
+  /** As received: what goes on to a caller must be redacted. */
   readonly headers: UpstreamHeaders | undefined
   readonly usage: TokenUsage | undefined
   /** The model's name as its provider gave it. */
@@ -172,7 +173,7 @@ export function startAttempt(
     {
       onHead(upstreamStatus, upstreamHeaders) {
         status = upstreamStatus
-        headers = redactHeaders(upstreamHeaders, plan.redact)
+        headers = upstreamHeaders
         if (upstreamStatus < 200 || upstreamStatus > 299) {
           errorChunks = []
           clearTimeout(timer)
@@ -308,19 +309,12 @@ function readUpstreamError(
     upstream: read,
     raw: relayable
       ? {
-          contentType: headers['content-type'] ?? 'application/json',
+          contentType: plan.redact(headers['content-type'] ?? 'application/json'),
           body: clean === text ? bytes : Buffer.from(clean),
         }
       : undefined,
   })
   return redactError(error, plan.redact)
-}
-
-/** A provider that echoes a key into a header must not have it passed on. */
-function redactHeaders(headers: UpstreamHeaders, redact: Redact): UpstreamHeaders {
-  const clean: Record<string, string | undefined> = Object.create(null)
-  for (const name in headers) clean[name] = headers[name] && redact(headers[name])
-  return clean
 }
 
 function redactBytes(bytes: string | Uint8Array, redact: Redact): string | Uint8Array {

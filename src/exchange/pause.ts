@@ -1,18 +1,13 @@
-/** Waits `ms` milliseconds, or until `signal` aborts; resolves either way. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+/**
+ * Waits `ms` milliseconds, or until it is told to stop; resolves either way. `onStop` is handed what ends
+ * the wait.
+ */
+export function pause(ms: number, onStop: (stop: () => void) => void): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-    if (signal.aborted) {
+    onStop(() => {
       clearTimeout(timer)
       resolve()
-    }
+    })
   })
 }

@@ -6,14 +6,14 @@
 import { ProxyError } from '../errors/proxy-error.ts'
 import type { RequestHeaders } from './headers.ts'
 
-export interface DoorPolicy {
+/** Under which names we may be called. */
+export interface HostPolicy {
   /** The port we listen on: a Host header names it. */
   readonly port: number
   /** The address we listen on, as configured. */
   readonly host: string
   /** Further names, lower case; an entry without port fits any port. */
   readonly allowedHosts: ReadonlySet<string>
-  readonly allowedOrigins: ReadonlySet<string>
 }
 
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -23,7 +23,7 @@ const LOCALHOST_SUBDOMAIN = /^(?:[a-z0-9-]{1,63}\.)+localhost$/
 const WILDCARDS = new Set(['0.0.0.0', '::'])
 
 /** Throws `host_forbidden` unless the Host header is a loopback name with our port, or a configured name. */
-export function checkHost(headers: RequestHeaders, policy: DoorPolicy): void {
+export function checkHost(headers: RequestHeaders, policy: HostPolicy): void {
   const host = headers['host']?.toLowerCase()
   if (host === undefined || host === '') {
     throw new ProxyError('request_malformed', 'The request has no Host header.')
@@ -36,7 +36,7 @@ export function checkHost(headers: RequestHeaders, policy: DoorPolicy): void {
 }
 
 /** The name is the address we listen on, in brackets where it is an IPv6 one. */
-function isBound(name: string, { host }: DoorPolicy): boolean {
+function isBound(name: string, { host }: HostPolicy): boolean {
   if (WILDCARDS.has(host)) return false
   return name === (host.includes(':') ? `[${host}]` : host).toLowerCase()
 }
@@ -53,10 +53,13 @@ function splitHost(host: string): { name: string; port: number | undefined } {
 }
 
 /** The allowed origin a browser request comes from, if any. Throws `origin_forbidden` for any other browser request. */
-export function checkOrigin(headers: RequestHeaders, policy: DoorPolicy): string | undefined {
+export function checkOrigin(
+  headers: RequestHeaders,
+  { allowedOrigins }: { readonly allowedOrigins: ReadonlySet<string> },
+): string | undefined {
   const origin = headers['origin']
   if (origin !== undefined) {
-    if (policy.allowedOrigins.has(origin)) return origin
+    if (allowedOrigins.has(origin)) return origin
     throw new ProxyError('origin_forbidden', 'Requests from web pages are refused.')
   }
   const site = headers['sec-fetch-site']
@@ -66,10 +69,13 @@ export function checkOrigin(headers: RequestHeaders, policy: DoorPolicy): string
   return undefined
 }
 
+const JSON_TYPE = 'application/json'
+
 /** Throws `media_type_unsupported` unless the body is declared as JSON: forms and text/plain need no preflight. */
 export function checkMediaType(headers: RequestHeaders): void {
-  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-  if (type !== 'application/json') {
+  const declared = headers['content-type']
+  const type = declared === JSON_TYPE ? JSON_TYPE : declared?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type !== JSON_TYPE) {
     throw new ProxyError(
       'media_type_unsupported',
       type === undefined

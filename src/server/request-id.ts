@@ -3,17 +3,42 @@ import { randomFillSync } from 'node:crypto'
 
 // Crockford's base 32, as in ULID (https://github.com/ulid/spec).
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const RANDOM_CHARS = 16
+// Asking the system for randomness costs more than the rest of an id: it is asked for many at once.
+const POOL_BYTES = 256 * RANDOM_CHARS
 
-/** `req_` and a ULID: 48 bits of milliseconds, 80 random bits. */
-export function mintRequestId(nowMs: number): string {
+/** Makes an id for a moment in Unix milliseconds: `req_` and a ULID, 48 bits of time and 80 random ones. */
+export type MintRequestId = (nowMs: number) => string
+
+/** A mint of request ids; each takes its own bytes from the system's source of randomness. */
+export function createRequestIdMint(): MintRequestId {
+  const pool = new Uint8Array(POOL_BYTES)
+  let used = POOL_BYTES
+  // Many requests come in one millisecond.
   let time = ''
-  for (let rest = nowMs, i = 0; i < 10; i++) {
+  let timeMs = -1
+  return (nowMs) => {
+    if (nowMs !== timeMs) {
+      time = renderTime(nowMs)
+      timeMs = nowMs
+    }
+    if (used === POOL_BYTES) {
+      randomFillSync(pool)
+      used = 0
+    }
+    let id = time
+    for (const end = used + RANDOM_CHARS; used < end; used += 1) id += ALPHABET[pool[used]! & 31]!
+    return id
+  }
+}
+
+function renderTime(ms: number): string {
+  let time = ''
+  for (let rest = ms, i = 0; i < 10; i++) {
     time = (ALPHABET[rest % 32] ?? '') + time
     rest = Math.floor(rest / 32)
   }
-  let random = ''
-  for (const byte of randomFillSync(new Uint8Array(16))) random += ALPHABET[byte % 32] ?? ''
-  return `req_${time}${random}`
+  return `req_${time}`
 }
 
 /** The id a caller sent, if it is visible ASCII of at most 256 bytes. */

@@ -19,8 +19,21 @@ const APIS: ReadonlyMap<string, Api> = new Map([
   ['/embeddings', 'embeddings'],
 ])
 
+// The targets as nearly all clients write them.
+const USUAL: ReadonlyMap<string, Route> = new Map(
+  [...APIS.keys()].flatMap((path) =>
+    [path, `/v1${path}`].map((target) => [target, readTarget(target, undefined)] as const),
+  ),
+)
+const POST_ONLY: readonly string[] = ['POST']
+const READ_ONLY: readonly string[] = ['GET', 'HEAD']
+
 /** What a request's target means. Never throws; an unknown path is `none` in the nearest API's shape. */
 export function findRoute(target: string, anthropicVersion: string | undefined): Route {
+  return USUAL.get(target) ?? readTarget(target, anthropicVersion)
+}
+
+function readTarget(target: string, anthropicVersion: string | undefined): Route {
   const path = normalPath(target)
   const shape: Shape =
     anthropicVersion !== undefined || path.startsWith('/messages') ? 'anthropic' : 'openai'
@@ -49,7 +62,7 @@ export function findRoute(target: string, anthropicVersion: string | undefined):
 
 /** Methods a route takes, for 405 and `Allow`. */
 export function allowedMethods(route: Route): readonly string[] {
-  return route.kind === 'api' ? ['POST'] : ['GET', 'HEAD']
+  return route.kind === 'api' ? POST_ONLY : READ_ONLY
 }
 
 function normalPath(target: string): string {

@@ -14,7 +14,6 @@ import { createBodyBudget, readBody } from './body.ts'
 import { createConnections } from './connection.ts'
 import { announcedBytes, checkExpectation, checkFraming } from './framing.ts'
 import { checkHost, checkMediaType, checkOrigin } from './guards.ts'
-import type { DoorPolicy } from './guards.ts'
 import { readHeaders } from './headers.ts'
 import type { RequestHeaders } from './headers.ts'
 import { renderLastWords } from './last-words.ts'
@@ -24,7 +23,7 @@ import { anthropicModel, anthropicModels, openAiModel, openAiModels } from './mo
 import type { ListedModel } from './models.ts'
 import { sendError, sendJson, sendWhole } from './reply.ts'
 import type { Manner } from './reply.ts'
-import { acceptableRequestId, mintRequestId } from './request-id.ts'
+import { acceptableRequestId, createRequestIdMint } from './request-id.ts'
 import { allowedMethods, findRoute } from './routes.ts'
 import type { Route, Shape } from './routes.ts'
 import { createSink } from './sink.ts'
@@ -74,8 +73,11 @@ const LAST_ON_CONNECTION: ReadonlySet<ErrorCode> = new Set([
 export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const limits: DoorLimits = { ...defaultLimits(readOpenFilesLimit()), ...options.limits }
   const budget = createBodyBudget(limits.bufferedBytes)
+  const mintRequestId = createRequestIdMint()
   let draining = false
   let port = options.port
+  // The Host header that passed last, and under which settings: nearly every request has the same.
+  let trusted: { readonly host: string; readonly settings: object } | undefined
 
   const server = createServer({
     maxHeaderSize: limits.headBytes,
@@ -150,9 +152,13 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       if (visit.problem !== undefined) throw visit.problem
       checkFraming(request, headers, limits.headers)
       const settings = options.settings()
-      const policy: DoorPolicy = { ...settings, host: options.host, port }
-      checkHost(headers, policy)
-      origin = checkOrigin(headers, policy)
+      const { host } = headers
+      if (host !== trusted?.host || settings !== trusted?.settings) {
+        const { allowedHosts } = settings
+        checkHost(headers, { allowedHosts, host: options.host, port })
+        trusted = host === undefined ? undefined : { host, settings }
+      }
+      origin = checkOrigin(headers, settings)
       checkExpectation(headers)
 
       if (request.method === 'OPTIONS') {

@@ -43,12 +43,13 @@ export function createSink(
     },
     end(chunk) {
       sendHead(chunk === undefined ? 0 : Buffer.byteLength(chunk))
-      guardStall(response, stallMs)
       if (chunk instanceof Uint8Array && chunk.length <= ONE_WRITE_BYTES) {
         // Node joins the head with a string, and so makes one packet of a reply, but not with bytes.
         const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
         response.end(bytes.toString('latin1'), 'latin1')
       } else response.end(chunk)
+      // What the system has taken whole needs no guard.
+      if (response.writableLength > 0) guardStall(response, stallMs)
     },
     onDrain(listener) {
       response.on('drain', () => {

@@ -6,7 +6,7 @@ export interface Door {
   /** Path of the base URL, without trailing slash. */
   readonly pathPrefix: string
   /** Flat name-value list, sent with every request. */
-  readonly headers: readonly string[]
+  readonly headers: string[]
 }
 
 // The mock takes any credential, and like the providers refuses to work with none.

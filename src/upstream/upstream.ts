@@ -4,7 +4,8 @@
  * than everything else this program does (performance.md §3).
  *
  * Never followed: redirects. Never retried here. TLS is always verified. undici's own header and body
- * timers are off; one timer per request replaces them.
+ * timers are off; one timer per request replaces them. It is not moved with every event: events note when
+ * silence would end, and a timer that fires too early is set again.
  */
 import { Pool } from 'undici'
 import type { Dispatcher } from 'undici'
@@ -96,8 +97,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     send(request, listener) {
       const door = doorOf(request.provider)
       const attempt = new Attempt(request, listener)
-      const headers: string[] = [...door.headers]
-      for (const [name, value] of request.headers) headers.push(name, value)
+      let { headers } = door
+      if (request.headers.length > 0) headers = [...headers, ...request.headers.flat()]
       door.pool.dispatch(
         {
           method: 'POST',
@@ -133,6 +134,8 @@ const RELEASE_MS = 1_000
 // Reliability §2, response caps. No model writes this much; memory and time stay bounded.
 const MAX_HEADER_BYTES = 16 * 1024
 const MAX_BODY_BYTES = 256 * 1024 * 1024
+// Node's timers fire up to a millisecond before their time.
+const TIMER_SLACK_MS = 1
 // Early hints are allowed; a flood of them is an attempt to keep us busy.
 const MAX_INTERIM_HEADS = 16
 
@@ -143,7 +146,8 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #deadlineAtMs: number
   #controller: Dispatcher.DispatchController | undefined
   #timer: NodeJS.Timeout | undefined
-  #timerMeans: 'silence' | 'deadline' = 'silence'
+  // When silence will have lasted too long.
+  #silenceEndsMs: number
   // What silence means right now.
   #phase: 'head' | 'body' = 'head'
   // No event may follow the last one.
@@ -157,8 +161,12 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   constructor(request: UpstreamRequest, listener: UpstreamListener) {
     this.#request = request
     this.#listener = listener
-    this.#deadlineAtMs = performance.now() + request.deadlineMs
-    this.#startTimer(request.headTimeoutMs)
+    const nowMs = performance.now()
+    const { headTimeoutMs, idleTimeoutMs, deadlineMs } = request
+    this.#deadlineAtMs = nowMs + deadlineMs
+    this.#silenceEndsMs = nowMs + headTimeoutMs
+    // Early enough for the body's silence, too, which may be the shorter one.
+    this.#startTimer(Math.min(headTimeoutMs, idleTimeoutMs, deadlineMs))
   }
 
   abort(): void {
@@ -189,7 +197,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     this.#paused = false
     this.#controller?.resume()
     this.#unpacker?.resume()
-    if (!this.#over) this.#startTimer(this.#request.idleTimeoutMs)
+    if (!this.#over) this.#heard()
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -201,7 +209,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
-    headers: Readonly<Record<string, string | string[] | undefined>>,
+    headers: RawHeaders,
   ): void {
     if (this.#over) return
     if (status < 200) {
@@ -212,7 +220,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
       return
     }
     this.#phase = 'body'
-    this.#startTimer(this.#request.idleTimeoutMs)
+    this.#heard()
     const joined = joinHeaders(headers)
     const encoding = readEncoding(joined['content-encoding'])
     if (encoding === 'unknown') {
@@ -225,7 +233,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return
-    this.#restartIdleTimer()
+    this.#heard()
     if (this.#unpacker === undefined) this.#take(chunk)
     else this.#unpacker.push(chunk)
   }
@@ -287,35 +295,28 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     )
   }
 
-  /** Waits for silence to last `silenceMs`, or for the deadline if that comes first. */
-  #startTimer(silenceMs: number): void {
-    clearTimeout(this.#timer)
-    const remainingMs = this.#deadlineAtMs - performance.now()
-    this.#timerMeans = remainingMs > silenceMs ? 'silence' : 'deadline'
-    this.#timer = setTimeout(
-      () => this.#timeUp(),
-      Math.max(1, Math.min(silenceMs, remainingMs)),
-    ).unref()
+  /** A sign of life: silence begins anew. */
+  #heard(): void {
+    this.#silenceEndsMs = performance.now() + this.#request.idleTimeoutMs
   }
 
-  #restartIdleTimer(): void {
-    const remainingMs = this.#deadlineAtMs - performance.now()
-    const { idleTimeoutMs } = this.#request
-    // A timer that already waits for exactly this long is cheaper to refresh than to replace.
-    if (this.#phase === 'body' && this.#timerMeans === 'silence' && remainingMs > idleTimeoutMs) {
-      this.#timer?.refresh()
-    } else this.#startTimer(idleTimeoutMs)
+  #startTimer(ms: number): void {
+    this.#timer = setTimeout(() => this.#checkTime(), Math.max(1, ms)).unref()
   }
 
-  #timeUp(): void {
+  #checkTime(): void {
     if (this.#over) return
-    const { provider, headTimeoutMs, idleTimeoutMs } = this.#request
-    const total = this.#timerMeans === 'deadline'
+    const nowMs = performance.now()
+    const total = nowMs >= this.#deadlineAtMs - TIMER_SLACK_MS
     // A paused reply is slow because its reader is: that is not the provider's silence.
-    if (this.#paused && !total) {
-      this.#startTimer(idleTimeoutMs)
-      return
-    }
+    if (this.#paused && !total) this.#heard()
+    const leftMs = Math.min(this.#silenceEndsMs, this.#deadlineAtMs) - nowMs
+    if (leftMs > TIMER_SLACK_MS) this.#startTimer(leftMs)
+    else this.#timeUp(total)
+  }
+
+  #timeUp(total: boolean): void {
+    const { provider, headTimeoutMs, idleTimeoutMs } = this.#request
     const message = total
       ? `${provider.name} did not finish within the deadline.`
       : this.#phase === 'head'
@@ -341,14 +342,21 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 }
 
-function joinHeaders(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): UpstreamHeaders {
+/** The very same headers where each came once, as they nearly always do. */
+function joinHeaders(headers: RawHeaders): UpstreamHeaders {
+  if (cameOnce(headers)) return headers
   const joined: Record<string, string> = Object.create(null)
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) joined[name] = typeof value === 'string' ? value : value.join(', ')
   }
   return joined
+}
+
+type RawHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+function cameOnce(headers: RawHeaders): headers is UpstreamHeaders {
+  for (const name in headers) if (typeof headers[name] !== 'string') return false
+  return true
 }
 
 function seconds(ms: number): string {

@@ -305,10 +305,12 @@ export function createLineFile<R extends { readonly id: string }>(
  * one by it; nothing in it can move a cursor. In an over-long line long strings are cut.
  */
 export function renderLine(record: UsageRecord): string {
-  const { ts, ...rest } = record
-  const ordered = { ts, ...rest }
-  let text = JSON.stringify(ordered)
-  if (text.length > LONG_LINE_CHARS) text = JSON.stringify(ordered, cutLongStrings)
+  let text = JSON.stringify(record)
+  if (!text.startsWith('{"ts":') || text.length > LONG_LINE_CHARS) {
+    const { ts, ...rest } = record
+    const ordered = { ts, ...rest }
+    text = JSON.stringify(ordered, text.length > LONG_LINE_CHARS ? cutLongStrings : undefined)
+  }
   return escapeJson(text)
 }
 

@@ -7,7 +7,7 @@
  * Label values come from the config alone. What a caller made up (an unknown model) is an empty label, so
  * nobody can grow the list, and a name that was guessed is not told apart from any other.
  */
-import type { UsageRecord } from './record.ts'
+import type { AttemptRecord, UsageRecord } from './record.ts'
 
 export interface MetricsOptions {
   /** Whether a name is in the config in force. */
@@ -97,65 +97,84 @@ export function createMetrics({ knows, costOf }: MetricsOptions): Metrics {
   const model = (name = ''): string => (knows.model(name) ? name : '')
   const provider = (name = ''): string => (knows.provider(name) ? name : '')
 
-  function observeTokens(record: UsageRecord, genAi: Labels, whose: Labels): void {
-    const { prompt_tokens: input, completion_tokens: output } = record
-    for (const [type, count] of [
-      ['input', input],
-      ['output', output],
-    ] as const) {
-      if (count !== undefined) usage.observe(count, [...genAi, ['gen_ai_token_type', type]])
-    }
-    for (const [type, count] of [
-      ['input', input],
-      ['output', output],
-      ['cached', record.cached_tokens],
-      ['cache_write', record.cache_write_tokens],
-      ['reasoning', record.reasoning_tokens],
-    ] as const) {
-      if (count !== undefined && count > 0) tokens.add(count, [...whose, ['type', type]])
+  /** The series that requests of one kind are counted in, found once. */
+  function createKind(record: UsageRecord): Kind {
+    const whose: Labels = [
+      ['user', user(record.user)],
+      ['model', model(record.model)],
+      ['served_model', model(record.served_model)],
+      ['provider', provider(record.provider)],
+    ]
+    const genAi: Labels = [
+      ['gen_ai_operation_name', OPERATIONS[record.api]],
+      ['gen_ai_provider_name', provider(record.provider)],
+      ['gen_ai_request_model', model(record.model)],
+      ['gen_ai_response_model', model(record.served_model)],
+    ]
+    const ofType = (type: string): TokenSeries => ({
+      total: once(() => tokens.at([...whose, ['type', type]])),
+      sizes: once(() => usage.at([...genAi, ['gen_ai_token_type', type]])),
+    })
+    const { error, outcome, status } = record
+    return {
+      requests: requests.at([...whose, ['outcome', outcome], ['status', String(status)]]),
+      errors: error === undefined ? undefined : errors.at([['code', error]]),
+      cost: once(() => cost.at(whose)),
+      duration: duration.at([...genAi, ['error_type', error ?? '']]),
+      firstToken: once(() => firstToken.at(genAi)),
+      input: ofType('input'),
+      output: ofType('output'),
+      cached: ofType('cached'),
+      cacheWrite: ofType('cache_write'),
+      reasoning: ofType('reasoning'),
     }
   }
 
-  function observeAttempts({ attempts = [] }: UsageRecord): void {
+  const kinds = new Map<string, Kind>()
+
+  function kindOf(record: UsageRecord): Kind {
+    // Names of the config hold no line feed, and what is not one of them is ''.
+    const key = `${user(record.user)}\n${model(record.model)}\n${model(record.served_model)}\n${provider(record.provider)}\n${record.api}\n${record.status}\n${record.outcome}\n${record.error ?? ''}`
+    let kind = kinds.get(key)
+    if (kind === undefined) {
+      kind = createKind(record)
+      kinds.set(key, kind)
+    }
+    return kind
+  }
+
+  function observeAttempts(attempts: readonly AttemptRecord[]): void {
     for (const [position, attempt] of attempts.entries()) {
+      const fault = attempt.class
+      if (fault === undefined) continue
       const at: Labels = [
         ['model', model(attempt.model)],
         ['provider', provider(attempt.provider)],
       ]
-      const fault = attempt.class
-      if (fault === undefined) continue
-      if (fault === 'limit') skips.add(1, [...at, ['reason', 'limit']])
-      else if (attempt.resting_s !== undefined) skips.add(1, [...at, ['reason', 'resting']])
-      else if (position < attempts.length - 1) failovers.add(1, [...at, ['class', fault]])
+      if (fault === 'limit') skips.at([...at, ['reason', 'limit']]).add(1)
+      else if (attempt.resting_s !== undefined) skips.at([...at, ['reason', 'resting']]).add(1)
+      else if (position < attempts.length - 1) failovers.at([...at, ['class', fault]]).add(1)
     }
   }
 
   return {
     observe(record) {
-      const whose: Labels = [
-        ['user', user(record.user)],
-        ['model', model(record.model)],
-        ['served_model', model(record.served_model)],
-        ['provider', provider(record.provider)],
-      ]
-      const ending: Labels = [
-        ['outcome', record.outcome],
-        ['status', String(record.status)],
-      ]
-      requests.add(1, [...whose, ...ending])
-      if (record.error !== undefined) errors.add(1, [['code', record.error]])
+      const kind = kindOf(record)
+      kind.requests.add(1)
+      kind.errors?.add(1)
       const costUsd = costOf(record)
-      if (costUsd !== undefined && costUsd > 0) cost.add(costUsd, whose)
-      const genAi: Labels = [
-        ['gen_ai_operation_name', OPERATIONS[record.api]],
-        ['gen_ai_provider_name', provider(record.provider)],
-        ['gen_ai_request_model', model(record.model)],
-        ['gen_ai_response_model', model(record.served_model)],
-      ]
-      duration.observe(record.ms / 1000, [...genAi, ['error_type', record.error ?? '']])
-      if (record.ttft_ms !== undefined) firstToken.observe(record.ttft_ms / 1000, genAi)
-      observeTokens(record, genAi, whose)
-      observeAttempts(record)
+      if (costUsd !== undefined && costUsd > 0) kind.cost().add(costUsd)
+      kind.duration.observe(record.ms / 1000)
+      if (record.ttft_ms !== undefined) kind.firstToken().observe(record.ttft_ms / 1000)
+      const { prompt_tokens: input, completion_tokens: output } = record
+      if (input !== undefined) kind.input.sizes().observe(input)
+      if (output !== undefined) kind.output.sizes().observe(output)
+      addTokens(kind.input, input)
+      addTokens(kind.output, output)
+      addTokens(kind.cached, record.cached_tokens)
+      addTokens(kind.cacheWrite, record.cache_write_tokens)
+      addTokens(kind.reasoning, record.reasoning_tokens)
+      if (record.attempts !== undefined) observeAttempts(record.attempts)
     },
 
     render({ inFlight, logAvailable, targets }) {
@@ -193,54 +212,105 @@ const OPERATIONS: Readonly<Record<UsageRecord['api'], string>> = {
   count_tokens: 'count_tokens',
 }
 
+/** What requests that agree in all their labels are counted in. Some begin only when they are needed. */
+interface Kind {
+  readonly requests: CounterSeries
+  readonly errors: CounterSeries | undefined
+  readonly cost: () => CounterSeries
+  readonly duration: HistogramSeries
+  readonly firstToken: () => HistogramSeries
+  readonly input: TokenSeries
+  readonly output: TokenSeries
+  readonly cached: TokenSeries
+  readonly cacheWrite: TokenSeries
+  readonly reasoning: TokenSeries
+}
+
+interface TokenSeries {
+  readonly total: () => CounterSeries
+  readonly sizes: () => HistogramSeries
+}
+
+function addTokens(series: TokenSeries, count: number | undefined): void {
+  if (count !== undefined && count > 0) series.total().add(count)
+}
+
+/** The value, made when it is first asked for. */
+function once<T>(create: () => T): () => T {
+  let value: T | undefined
+  return () => (value ??= create())
+}
+
+interface CounterSeries {
+  add(amount: number): void
+  readonly total: number
+}
+
 interface Counter {
-  add(amount: number, labels: Labels): void
+  /** The series with these labels, at zero where there was none. */
+  at(labels: Labels): CounterSeries
   render(): string[]
 }
 
 function createCounter(name: string, help: string): Counter {
-  const series = new Map<string, number>()
+  const series = new Map<string, CounterSeries>()
   return {
-    add(amount, labels) {
+    at(labels) {
       const key = renderLabels(labels)
-      series.set(key, (series.get(key) ?? 0) + amount)
+      let one = series.get(key)
+      if (one === undefined) {
+        one = createCounterSeries()
+        series.set(key, one)
+      }
+      return one
     },
     render() {
       return [
         ...head(name, help, 'counter'),
-        ...Array.from(series, ([labels, total]) => `${name}${labels} ${renderNumber(total)}`),
+        ...Array.from(series, ([labels, { total }]) => `${name}${labels} ${renderNumber(total)}`),
       ]
     },
   }
 }
 
+function createCounterSeries(): CounterSeries {
+  let total = 0
+  return {
+    add(amount) {
+      total += amount
+    },
+    get total() {
+      return total
+    },
+  }
+}
+
 interface Histogram {
-  observe(value: number, labels: Labels): void
+  /** The series with these labels, empty where there was none. */
+  at(labels: Labels): HistogramSeries
   render(): string[]
 }
 
 interface HistogramSeries {
+  observe(value: number): void
   readonly labels: Labels
   /** One count for each bound, each value in the first bucket that holds it. */
-  readonly counts: number[]
-  sum: number
-  count: number
+  readonly counts: readonly number[]
+  readonly sum: number
+  readonly count: number
 }
 
 function createHistogram(name: string, help: string, bounds: readonly number[]): Histogram {
   const series = new Map<string, HistogramSeries>()
   return {
-    observe(value, labels) {
+    at(labels) {
       const key = renderLabels(labels)
       let one = series.get(key)
       if (one === undefined) {
-        one = { labels, counts: bounds.map(() => 0), sum: 0, count: 0 }
+        one = createHistogramSeries(labels, bounds)
         series.set(key, one)
       }
-      const bucket = bounds.findIndex((bound) => value <= bound)
-      if (bucket !== -1) one.counts[bucket]! += 1
-      one.sum += value
-      one.count += 1
+      return one
     },
     render() {
       const lines = head(name, help, 'histogram')
@@ -258,6 +328,29 @@ function createHistogram(name: string, help: string, bounds: readonly number[]):
         )
       }
       return lines
+    },
+  }
+}
+
+function createHistogramSeries(labels: Labels, bounds: readonly number[]): HistogramSeries {
+  const counts = bounds.map(() => 0)
+  let sum = 0
+  let count = 0
+  return {
+    labels,
+    counts,
+    observe(value) {
+      let bucket = 0
+      while (bucket < bounds.length && value > bounds[bucket]!) bucket += 1
+      if (bucket < bounds.length) counts[bucket]! += 1
+      sum += value
+      count += 1
+    },
+    get sum() {
+      return sum
+    },
+    get count() {
+      return count
     },
   }
 }

@@ -31,17 +31,12 @@ export function parseJsonObject(bytes: Uint8Array, limits: JsonLimits = {}): Jso
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new ProxyError('json_invalid', `${INVALID}: it begins with a byte order mark.`)
   }
-  let text: string
-  try {
-    text = strictUtf8.decode(bytes)
-  } catch (cause) {
-    throw new ProxyError('json_invalid', `${INVALID}: it is not valid UTF-8.`, { cause })
-  }
-  if (text.trim() === '') throw new ProxyError('json_invalid', `${INVALID}: it is empty.`)
+  const text = decodeUtf8(bytes)
   let value: JsonValue
   try {
     value = JSON.parse(text)
   } catch (cause) {
+    if (text.trim() === '') throw new ProxyError('json_invalid', `${INVALID}: it is empty.`)
     throw new ProxyError('json_invalid', INVALID, { cause })
   }
   if (!isJsonObject(value)) {
@@ -49,6 +44,18 @@ export function parseJsonObject(bytes: Uint8Array, limits: JsonLimits = {}): Jso
   }
   checkSize(value, limits.maxDepth ?? 100, limits.maxValues ?? 500_000)
   return value
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  const { buffer, byteOffset, byteLength } = bytes
+  const text = Buffer.from(buffer, byteOffset, byteLength).toString('utf8')
+  // The quick decoder puts this where bytes are wrong; it may also have been sent as what it is.
+  if (!text.includes('\ufffd')) return text
+  try {
+    return strictUtf8.decode(bytes)
+  } catch (cause) {
+    throw new ProxyError('json_invalid', `${INVALID}: it is not valid UTF-8.`, { cause })
+  }
 }
 
 // Recursion is bounded by `maxDepth` itself: nothing deeper is ever entered.

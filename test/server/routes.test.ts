@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { acceptableRequestId, mintRequestId } from '../../src/server/request-id.ts'
+import { acceptableRequestId, createRequestIdMint } from '../../src/server/request-id.ts'
 import { findRoute } from '../../src/server/routes.ts'
 
 const table: ReadonlyArray<[string, object]> = [
@@ -34,11 +34,18 @@ test('an Anthropic client reads the Anthropic shape', () => {
 })
 
 test('minted ids are unique, sort by time and stay in the documented form', () => {
+  const mintRequestId = createRequestIdMint()
   const early = mintRequestId(1_000)
   const late = mintRequestId(2_000_000_000_000)
   assert.match(early, /^req_[0-9A-HJKMNP-TV-Z]{26}$/)
   assert(early < late)
   assert.notEqual(mintRequestId(5), mintRequestId(5))
+})
+
+test('no id comes twice, however many are minted in one millisecond', () => {
+  const mintRequestId = createRequestIdMint()
+  const ids = new Set(Array.from({ length: 2_000 }, () => mintRequestId(7)))
+  assert.equal(ids.size, 2_000)
 })
 
 test('a caller’s own id is kept only where it is visible ASCII of at most 256 bytes', () => {
