@@ -12,12 +12,12 @@ import type { Config, Provider } from './config/config.ts'
 import { deepFreeze } from './config/freeze.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import { createRedactor } from './errors/redact.ts'
-import { healthKey, runExchange } from './exchange.ts'
+import { runExchange } from './exchange.ts'
 import type { Call, ExchangeHooks, ReplySink } from './exchange/call.ts'
 import type { Rooms } from './exchange.ts'
 import type { MockProvider } from './mock/mock.ts'
 import { createHealth, renameTargets } from './routing/health.ts'
-import { createRoutes } from './routing/targets.ts'
+import { createRoutes, createTarget } from './routing/targets.ts'
 import { createRequestIdMint } from './server/request-id.ts'
 import { createFrontDoor } from './server/server.ts'
 import { createUpstream } from './upstream/upstream.ts'
@@ -169,7 +169,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
     for (const model of config.models.values()) {
       const provider = config.providers.get(model.provider)
       if (provider === undefined) continue
-      const key = healthKey({ model, provider })
+      const { key } = createTarget(model, provider)
       healthNames.set(key, `${key} ${nameProvider(provider)}`)
     }
     const generation: Generation = {
@@ -244,7 +244,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
       const targets = [...config.models.values()].flatMap((model) => {
         const provider = config.providers.get(model.provider)
         if (provider === undefined) return []
-        const resting = rooms.health.resting(healthKey({ model, provider }), nowMs) !== undefined
+        const resting = rooms.health.resting(createTarget(model, provider).key, nowMs) !== undefined
         return [{ model: model.name, provider: provider.name, resting }]
       })
       const logAvailable = rooms.ledger.available

@@ -20,7 +20,7 @@ import type { Inbound, PreparedCall } from './dialects/prepare.ts'
 import { callerDialect, targetDialect } from './dialects/registry.ts'
 import { ProxyError, toProxyError } from './errors/proxy-error.ts'
 import type { Redact } from './errors/redact.ts'
-import { holdEnd } from './exchange/held-end.ts'
+import { HeldSink } from './exchange/held-end.ts'
 import { createLiveSink } from './exchange/live-sink.ts'
 import type { LiveSink } from './exchange/live-sink.ts'
 import { classifyFault } from './routing/fault.ts'
@@ -29,6 +29,7 @@ import { createJourney } from './routing/journey.ts'
 import type { Failure, Journey, Step } from './routing/journey.ts'
 import { restingError } from './routing/rest-error.ts'
 import { adviseRetry } from './routing/retry.ts'
+import { createTarget } from './routing/targets.ts'
 import type { Routes, Target } from './routing/targets.ts'
 import type { Upstream, UpstreamHeaders } from './upstream/upstream.ts'
 import type { Audit } from './usage/audit.ts'
@@ -68,9 +69,9 @@ export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Pr
   const trail = createTrail(call)
   const allowance = createAllowance(call.api, rooms)
   let record: UsageRecord
-  const held = holdEnd(sink)
-  const seen = rooms.audit && createWitness(call, held.sink, { ...rooms, audit: rooms.audit })
-  const heard = seen?.sink ?? held.sink
+  const held = new HeldSink(sink)
+  const seen = rooms.audit && createWitness(call, held, { ...rooms, audit: rooms.audit })
+  const heard = seen?.sink ?? held
   let live: LiveSink | undefined
   const keepAlive = (headers: () => HeaderPairs): LiveSink => {
     live = createLiveSink(heard, callerDialect(call.api).name, headers, rooms.quietMs)
@@ -279,11 +280,11 @@ function startJourney(
 ): Journey<Target> {
   return createJourney({
     targets,
-    keyOf: healthKey,
+    keyOf: ({ key }) => key,
     siblingsOf: ({ provider }) =>
       [...config.models.values()]
         .filter((model) => model.provider === provider.name && !provider.mock)
-        .map((model) => ({ model, provider })),
+        .map((model) => createTarget(model, provider)),
     // The mock shows faults on purpose.
     tireless: ({ provider }) => provider.mock,
     on: config.failover.on,
@@ -311,11 +312,6 @@ function notePassedOver(
 function errorOfRest(target: Target | undefined, journey: Journey<Target>): ProxyError | undefined {
   const rest = target && journey.restOf(target, performance.now())
   return rest && target && restingError(target.model.name, rest)
-}
-
-/** Limits rest per provider, credential and model; a provider has one credential. */
-export function healthKey(target: Target): string {
-  return `${target.provider.name} ${target.model.upstreamName}`
 }
 
 /** What is the same for every target of one exchange. */

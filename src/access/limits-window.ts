@@ -104,6 +104,12 @@ function createSlidingMeter(lengthMs: number, clock: Clock): Meter {
     newest = Math.max(newest, now)
   }
 
+  function newestUsed(): number {
+    let slot = newest
+    while (slot > newest - SLOTS && amounts[indexOf(slot)] === 0) slot--
+    return slot
+  }
+
   function change(slot: number, amount: number): void {
     if (slot < newest - SLOTS) return
     amounts[indexOf(slot)]! += amount
@@ -133,6 +139,8 @@ function createSlidingMeter(lengthMs: number, clock: Clock): Meter {
       roll()
       let left = total
       if (left <= ceiling) return 0
+      // Asked at every request, and answered by the newest amount.
+      if (ceiling === 0) return (newestUsed() + SLOTS + 1) * slotMs - clock.monotonicMs()
       for (let slot = newest - SLOTS; slot <= newest; slot++) {
         left -= amounts[indexOf(slot)]!
         if (left <= ceiling) return (slot + SLOTS + 1) * slotMs - clock.monotonicMs()

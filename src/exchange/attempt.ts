@@ -13,7 +13,12 @@ import type { Redact } from '../errors/redact.ts'
 import type { ReplySink } from './call.ts'
 import type { Reach } from '../routing/retry.ts'
 import type { Target } from '../routing/targets.ts'
-import type { Upstream, UpstreamCall, UpstreamHeaders } from '../upstream/upstream.ts'
+import type {
+  Upstream,
+  UpstreamCall,
+  UpstreamHeaders,
+  UpstreamListener,
+} from '../upstream/upstream.ts'
 
 export interface AttemptPlan {
   readonly target: Target
@@ -70,33 +75,155 @@ export function startAttempt(
   upstream: Upstream,
   sink: ReplySink,
 ): RunningAttempt {
-  let status: number | undefined
-  let headers: UpstreamHeaders | undefined
-  let pipe: ReplyPipe | undefined
-  let errorChunks: Uint8Array[] | undefined
-  let errorBytes = 0
-  let committed = false
-  let over = false
-  let reach: Reach = 'sent'
-  // Until the first content; then, for an error reply, until its body has had its time.
-  let timer: NodeJS.Timeout | undefined
-  let call: UpstreamCall | undefined
-  let settle!: (result: AttemptResult) => void
-  const result = new Promise<AttemptResult>((resolve) => {
-    settle = resolve
-  })
+  const attempt = new Attempt(plan, sink)
+  attempt.start(upstream)
+  return attempt
+}
 
-  function finish(end: AttemptResult['end'], error?: ProxyError): void {
-    if (over) return
-    over = true
-    clearTimeout(timer)
-    settle({
+/** One try under way. A class because it has a lifetime, and one object costs less than fifteen functions. */
+class Attempt implements RunningAttempt, UpstreamListener {
+  readonly result: Promise<AttemptResult>
+  readonly #plan: AttemptPlan
+  readonly #sink: ReplySink
+  #settle!: (result: AttemptResult) => void
+  #call: UpstreamCall | undefined
+  #status: number | undefined
+  #headers: UpstreamHeaders | undefined
+  #pipe: ReplyPipe | undefined
+  #errorChunks: Uint8Array[] | undefined
+  #errorBytes = 0
+  #committed = false
+  #over = false
+  #reach: Reach = 'sent'
+  // Until the first content; then, for an error reply, until its body has had its time.
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(plan: AttemptPlan, sink: ReplySink) {
+    this.#plan = plan
+    this.#sink = sink
+    this.result = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+  }
+
+  start(upstream: Upstream): void {
+    const plan = this.#plan
+    const { provider } = plan.target
+    this.#sink.onDrain(() => this.#call?.resume())
+    if (plan.stream && plan.firstContentMs < plan.deadlineMs) {
+      this.#timer = setTimeout(() => {
+        const silentFor = `${Math.round(plan.firstContentMs / 1000)} s`
+        this.#breakOff(
+          new ProxyError(
+            'upstream_timeout',
+            `${provider.name} said nothing of substance for ${silentFor}.`,
+          ),
+        )
+      }, plan.firstContentMs).unref()
+    }
+    this.#call = upstream.send(
+      {
+        provider,
+        path: plan.prepared.path,
+        headers: plan.prepared.headers,
+        body: plan.prepared.body,
+        headTimeoutMs: headTimeoutMs(plan),
+        idleTimeoutMs: provider.timeouts.idleMs,
+        deadlineMs: plan.deadlineMs,
+      },
+      this,
+    )
+  }
+
+  leave(): void {
+    this.#call?.abort()
+    this.#finish('gone')
+  }
+
+  onHead(status: number, headers: UpstreamHeaders): void {
+    this.#status = status
+    this.#headers = headers
+    if (status < 200 || status > 299) {
+      this.#errorChunks = []
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#failWithStatus(), ERROR_BODY_MS).unref()
+      return
+    }
+    const type = headers['content-type'] ?? ''
+    this.#pipe = this.#plan.createPipe(type.includes('text/event-stream'))
+  }
+
+  onBody(chunk: Uint8Array): void {
+    if (this.#over) return
+    if (this.#errorChunks !== undefined) {
+      this.#errorChunks.push(chunk)
+      this.#errorBytes += chunk.length
+      if (this.#errorBytes >= MAX_ERROR_BYTES) this.#failWithStatus()
+      return
+    }
+    const pipe = this.#pipe
+    if (pipe === undefined) return
+    try {
+      const out = pipe.push(chunk)
+      // What a relayed stream died of is the provider's own text.
+      this.#pass(pipe, pipe.failure === undefined ? out : redactBytes(out, this.#plan.redact))
+      if (pipe.failure !== undefined) this.#breakOff(pipe.failure)
+      // Some servers keep the socket open after the end mark.
+      else if (pipe.finished && this.#committed) {
+        this.#pass(pipe, pipe.end())
+        this.#call?.release()
+        this.#sink.end()
+        this.#finish('answered')
+      }
+    } catch (thrown) {
+      this.#breakOff(toProxyError(thrown))
+    }
+  }
+
+  onEnd(): void {
+    if (this.#over) return
+    if (this.#errorChunks !== undefined) {
+      this.#failWithStatus()
+      return
+    }
+    const pipe = this.#pipe
+    if (pipe === undefined) return
+    try {
+      const last = pipe.end()
+      if (pipe.failure !== undefined) {
+        this.#breakOff(pipe.failure)
+        return
+      }
+      this.#commit()
+      if (last.length > 0) this.#sink.end(last)
+      else this.#sink.end()
+      this.#finish('answered')
+    } catch (thrown) {
+      this.#breakOff(toProxyError(thrown))
+    }
+  }
+
+  onFailure(error: ProxyError, reach: Reach): void {
+    if (this.#errorChunks !== undefined) {
+      this.#failWithStatus()
+      return
+    }
+    this.#reach = reach
+    this.#breakOff(error)
+  }
+
+  #finish(end: AttemptResult['end'], error?: ProxyError): void {
+    if (this.#over) return
+    this.#over = true
+    clearTimeout(this.#timer)
+    const pipe = this.#pipe
+    this.#settle({
       end,
       error,
       contacted: true,
-      reach,
-      status,
-      headers,
+      reach: this.#reach,
+      status: this.#status,
+      headers: this.#headers,
       usage: pipe?.usage,
       model: pipe?.model,
       outputChars: pipe?.outputChars ?? 0,
@@ -104,147 +231,42 @@ export function startAttempt(
   }
 
   /** The attempt broke: another target may answer, or the caller's stream ends with an error event. */
-  function breakOff(reason: ProxyError): void {
-    if (over) return
-    const error = redactError(reason, plan.redact)
-    call?.abort()
-    if (!committed) {
-      finish('failed', error)
+  #breakOff(reason: ProxyError): void {
+    if (this.#over) return
+    const error = redactError(reason, this.#plan.redact)
+    this.#call?.abort()
+    if (!this.#committed) {
+      this.#finish('failed', error)
       return
     }
+    const pipe = this.#pipe
     // In a relayed stream the provider's own error event has already gone out.
-    if (pipe !== undefined && pipe.failure === undefined) sink.write(pipe.fail(error))
-    sink.end()
-    finish('truncated', error)
+    if (pipe !== undefined && pipe.failure === undefined) this.#sink.write(pipe.fail(error))
+    this.#sink.end()
+    this.#finish('truncated', error)
   }
 
   /** The status has said what matters: the rest of an error reply is not worth waiting for. */
-  function failWithStatus(): void {
-    if (over || errorChunks === undefined) return
-    finish('failed', readUpstreamError(plan, status ?? 502, headers ?? {}, errorChunks))
-    call?.abort()
+  #failWithStatus(): void {
+    if (this.#over || this.#errorChunks === undefined) return
+    const status = this.#status ?? 502
+    const headers = this.#headers ?? {}
+    this.#finish('failed', readUpstreamError(this.#plan, status, headers, this.#errorChunks))
+    this.#call?.abort()
   }
 
-  function commit(): void {
-    if (committed) return
-    committed = true
-    clearTimeout(timer)
-    sink.head(status ?? 200, plan.replyHeaders(status ?? 200, headers ?? {}))
+  #commit(): void {
+    if (this.#committed) return
+    this.#committed = true
+    clearTimeout(this.#timer)
+    const status = this.#status ?? 200
+    this.#sink.head(status, this.#plan.replyHeaders(status, this.#headers ?? {}))
   }
 
-  function pass(bytes: string | Uint8Array): void {
-    if (pipe === undefined || !pipe.committed || bytes.length === 0) return
-    commit()
-    if (!sink.write(bytes)) call?.pause()
-  }
-
-  /** Runs a step that may throw a ProxyError about the provider's bytes. */
-  function guarded(step: () => void): void {
-    try {
-      step()
-    } catch (thrown) {
-      breakOff(toProxyError(thrown))
-    }
-  }
-
-  sink.onDrain(() => call?.resume())
-  if (plan.stream && plan.firstContentMs < plan.deadlineMs) {
-    timer = setTimeout(() => {
-      const { name } = plan.target.provider
-      breakOff(
-        new ProxyError(
-          'upstream_timeout',
-          `${name} said nothing of substance for ${Math.round(plan.firstContentMs / 1000)} s.`,
-        ),
-      )
-    }, plan.firstContentMs).unref()
-  }
-
-  call = upstream.send(
-    {
-      provider: plan.target.provider,
-      path: plan.prepared.path,
-      headers: plan.prepared.headers,
-      body: plan.prepared.body,
-      headTimeoutMs: headTimeoutMs(plan),
-      idleTimeoutMs: plan.target.provider.timeouts.idleMs,
-      deadlineMs: plan.deadlineMs,
-    },
-    {
-      onHead(upstreamStatus, upstreamHeaders) {
-        status = upstreamStatus
-        headers = upstreamHeaders
-        if (upstreamStatus < 200 || upstreamStatus > 299) {
-          errorChunks = []
-          clearTimeout(timer)
-          timer = setTimeout(failWithStatus, ERROR_BODY_MS).unref()
-          return
-        }
-        const type = upstreamHeaders['content-type'] ?? ''
-        pipe = plan.createPipe(type.includes('text/event-stream'))
-      },
-
-      onBody(chunk) {
-        if (over) return
-        if (errorChunks !== undefined) {
-          errorChunks.push(chunk)
-          errorBytes += chunk.length
-          if (errorBytes >= MAX_ERROR_BYTES) failWithStatus()
-          return
-        }
-        guarded(() => {
-          if (pipe === undefined) return
-          const out = pipe.push(chunk)
-          // What a relayed stream died of is the provider's own text.
-          pass(pipe.failure === undefined ? out : redactBytes(out, plan.redact))
-          if (pipe.failure !== undefined) breakOff(pipe.failure)
-          // Some servers keep the socket open after the end mark.
-          else if (pipe.finished && committed) {
-            pass(pipe.end())
-            call?.release()
-            sink.end()
-            finish('answered')
-          }
-        })
-      },
-
-      onEnd() {
-        if (over) return
-        if (errorChunks !== undefined) {
-          failWithStatus()
-          return
-        }
-        guarded(() => {
-          if (pipe === undefined) return
-          const last = pipe.end()
-          if (pipe.failure !== undefined) {
-            breakOff(pipe.failure)
-            return
-          }
-          commit()
-          if (last.length > 0) sink.end(last)
-          else sink.end()
-          finish('answered')
-        })
-      },
-
-      onFailure(error, came) {
-        if (errorChunks !== undefined) {
-          failWithStatus()
-          return
-        }
-        reach = came
-        breakOff(error)
-      },
-    },
-  )
-
-  return {
-    result,
-    leave() {
-      call?.abort()
-      finish('gone')
-    },
+  #pass(pipe: ReplyPipe, bytes: string | Uint8Array): void {
+    if (!pipe.committed || bytes.length === 0) return
+    this.#commit()
+    if (!this.#sink.write(bytes)) this.#call?.pause()
   }
 }
 

@@ -4,38 +4,42 @@
  */
 import type { ReplySink } from './call.ts'
 
-export interface HeldSink {
-  readonly sink: ReplySink
-  /** Ends the reply if its end was asked for. */
-  release(): void
-}
-
 /** Everything but the end goes through at once. */
-export function holdEnd(target: ReplySink): HeldSink {
-  let asked = false
-  let last: string | Uint8Array | undefined
-  return {
-    sink: {
-      head(status, headers) {
-        target.head(status, headers)
-      },
-      write: (chunk) => target.write(chunk),
-      end(chunk) {
-        asked = true
-        last = chunk
-      },
-      onDrain(listener) {
-        target.onDrain(listener)
-      },
-      onGone(listener) {
-        target.onGone(listener)
-      },
-    },
-    release() {
-      if (!asked) return
-      asked = false
-      if (last === undefined) target.end()
-      else target.end(last)
-    },
+export class HeldSink implements ReplySink {
+  readonly #target: ReplySink
+  #asked = false
+  #last: string | Uint8Array | undefined
+
+  constructor(target: ReplySink) {
+    this.#target = target
+  }
+
+  head(status: number, headers: ReadonlyArray<readonly [string, string]>): void {
+    this.#target.head(status, headers)
+  }
+
+  write(chunk: string | Uint8Array): boolean {
+    return this.#target.write(chunk)
+  }
+
+  end(chunk?: string | Uint8Array): void {
+    this.#asked = true
+    this.#last = chunk
+  }
+
+  onDrain(listener: () => void): void {
+    this.#target.onDrain(listener)
+  }
+
+  onGone(listener: () => void): void {
+    this.#target.onGone(listener)
+  }
+
+  /** Ends the reply if its end was asked for. */
+  release(): void {
+    if (!this.#asked) return
+    this.#asked = false
+    if (this.#last === undefined) this.#target.end()
+    else this.#target.end(this.#last)
   }
 }

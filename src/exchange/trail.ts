@@ -45,171 +45,188 @@ const OVER_LIMIT = 'limit'
 // Status in the log where the caller left, as nginx has it.
 const CLIENT_LEFT = 499
 
-// A line while it is written, field by field in the order of the log.
+// A line while it is written.
 type Draft = { -readonly [K in keyof UsageRecord]?: UsageRecord[K] }
 
 /** A trail that begins when the call arrived. */
 export function createTrail(call: Call): Trail {
-  const arrivedAtMs = Date.now() - (performance.now() - call.startedMs)
-  const attempts: AttemptRecord[] = []
-  let user: string | undefined
-  let model: string | undefined
-  let inbound: Inbound | undefined
-  let target: Target | undefined
-  let targetSinceMs = 0
-  // Time spent waiting for providers, up to the current attempt.
-  let waitedMs = 0
-  let committedStatus: number | undefined
-  let committedAtMs: number | undefined
-  let result: AttemptResult | undefined
+  return new Steps(call)
+}
 
-  function headers(attemptList: readonly AttemptRecord[], providerMs: number): [string, string][] {
-    const pairs: [string, string][] = []
-    const last = attemptList.at(-1)
-    if (last !== undefined) {
-      const served = committedStatus === undefined ? attemptList[0] : last
-      pairs.push(
-        ['x-aiproxy-model', headerText(served?.model ?? last.model)],
-        ['x-aiproxy-provider', headerText(served?.provider ?? last.provider)],
-        ['x-aiproxy-attempts', renderAttempts(attemptList)],
-      )
-    }
-    const ownMs = Math.max(0, performance.now() - call.startedMs - providerMs)
-    pairs.push([
-      'server-timing',
-      `aiproxy;dur=${tenths(ownMs)}, upstream;dur=${tenths(providerMs)}`,
-    ])
+/** A class because it has a lifetime, and one object per request costs less than a dozen functions. */
+class Steps implements Trail {
+  readonly id: string
+  readonly #call: Call
+  readonly #arrivedAtMs: number
+  readonly #attempts: AttemptRecord[] = []
+  #user: string | undefined
+  #model: string | undefined
+  #inbound: Inbound | undefined
+  #target: Target | undefined
+  #targetSinceMs = 0
+  // Time spent waiting for providers, up to the current attempt.
+  #waitedMs = 0
+  #committedStatus: number | undefined
+  #committedAtMs: number | undefined
+  #result: AttemptResult | undefined
+
+  constructor(call: Call) {
+    this.id = call.id
+    this.#call = call
+    this.#arrivedAtMs = Date.now() - (performance.now() - call.startedMs)
+  }
+
+  from(name: string): void {
+    this.#user = name
+  }
+
+  asks(name: string, request: Inbound): void {
+    this.#model = name
+    this.#inbound = request
+  }
+
+  passedOver(sleeper: Target, rest: Rest): void {
+    this.#attempts.push({
+      model: sleeper.model.name,
+      provider: sleeper.provider.name,
+      // Of the failure it rests for.
+      ...(rest.error?.upstream !== undefined && { status: rest.error.upstream.status }),
+      class: rest.why,
+      resting_s: Math.ceil(rest.ms / 1000),
+      ms: 0,
+    })
+  }
+
+  overLimit(full: Target): void {
+    this.#attempts.push({
+      model: full.model.name,
+      provider: full.provider.name,
+      class: OVER_LIMIT,
+      ms: 0,
+    })
+  }
+
+  tries(next: Target): void {
+    this.#target = next
+    this.#targetSinceMs = performance.now()
+  }
+
+  commits(status: number, notes: string): HeaderPairs {
+    this.#committedStatus = status
+    this.#committedAtMs = performance.now()
+    const ms = this.#committedAtMs - this.#targetSinceMs
+    const attempts = [...this.#attempts, attemptOf(this.#target, status, undefined, ms)]
+    const pairs = this.#headers(attempts, this.#waitedMs + ms, this.#committedAtMs)
+    if (notes !== '') pairs.push(['x-aiproxy-notes', notes])
+    if (this.#target?.provider.mock === true) pairs.push(['x-aiproxy-mock', 'true'])
     return pairs
   }
 
-  /** Everything but how it ended. */
-  function line(
+  tried(ended: AttemptResult, fault: FaultClass | undefined): void {
+    this.#result = ended
+    const ms = performance.now() - this.#targetSinceMs
+    this.#waitedMs += ended.contacted ? ms : 0
+    // An error inside a 200 stream stands under the status it would have had.
+    const status = ended.error?.upstream?.status ?? ended.status
+    if (ended.end === 'gone' && !ended.contacted) return
+    const { error } = ended
+    const billed =
+      ended.end === 'failed' &&
+      error !== undefined &&
+      fault !== undefined &&
+      mayBeBilled(adviseRetry(error, fault, ended.reach, ended.status))
+    const attempt = attemptOf(this.#target, status, fault, ms)
+    this.#attempts.push(billed ? { ...attempt, maybe_billed: true } : attempt)
+  }
+
+  lastAttempt(): AttemptRecord {
+    return this.#attempts.at(-1) ?? attemptOf(this.#target, undefined, undefined, 0)
+  }
+
+  failureHeaders(): HeaderPairs {
+    const pairs = this.#headers(this.#attempts, this.#waitedMs, performance.now())
+    if (this.#attempts.length > 0 && this.#target?.provider.mock === true) {
+      pairs.push(['x-aiproxy-mock', 'true'])
+    }
+    // What could be retried was; a client that begins anew would multiply the load of an outage.
+    if (this.#attempts.length > 0) pairs.push(['x-should-retry', 'false'])
+    return pairs
+  }
+
+  answered(): UsageRecord {
+    const usage = usageOf(this.#result, this.#inbound)
+    return this.#line(this.#committedStatus ?? 200, 'ok', undefined, usage)
+  }
+
+  truncated(error: ProxyError): UsageRecord {
+    const usage = usageOf(this.#result, this.#inbound)
+    return this.#line(this.#committedStatus ?? 200, 'truncated', error, usage)
+  }
+
+  abandoned(): UsageRecord {
+    // Before any content only the prompt is known to have been used, and it is paid for: else a
+    // caller who always leaves early would never reach a budget.
+    return this.#line(CLIENT_LEFT, 'aborted', undefined, usageOf(this.#result, this.#inbound))
+  }
+
+  refused(error: ProxyError): UsageRecord {
+    const ours = this.#attempts.length === 0 && error.code !== 'internal'
+    return this.#line(error.status, ours ? 'refused' : 'failed', error, undefined)
+  }
+
+  #headers(
+    attempts: readonly AttemptRecord[],
+    providerMs: number,
+    nowMs: number,
+  ): [string, string][] {
+    const pairs: [string, string][] = []
+    const last = attempts.at(-1)
+    if (last !== undefined) {
+      const served = this.#committedStatus === undefined ? attempts[0] : last
+      pairs.push(
+        ['x-aiproxy-model', headerText(served?.model ?? last.model)],
+        ['x-aiproxy-provider', headerText(served?.provider ?? last.provider)],
+        ['x-aiproxy-attempts', renderAttempts(attempts)],
+      )
+    }
+    const ownMs = Math.max(0, nowMs - this.#call.startedMs - providerMs)
+    pairs.push(['server-timing', `aiproxy;dur=${tenths(ownMs)}, upstream;dur=${tenths(providerMs)}`])
+    return pairs
+  }
+
+  /** The line for the log, field by field in its order. */
+  #line(
     status: number,
     outcome: Outcome,
     error: ProxyError | undefined,
     usage: LoggedUsage | undefined,
   ): UsageRecord {
-    const record: Draft = { ts: new Date(arrivedAtMs).toISOString(), id: call.id }
-    if (user !== undefined) record.user = user
-    record.api = call.api
-    const stream = inbound?.stream === true
+    const { id, api, startedMs } = this.#call
+    const committedAtMs = this.#committedAtMs
+    const attempts = this.#attempts
+    const mock = this.#target?.provider.mock === true
+    const record: Draft = { ts: new Date(this.#arrivedAtMs).toISOString(), id }
+    if (this.#user !== undefined) record.user = this.#user
+    record.api = api
+    const stream = this.#inbound?.stream === true
     if (stream) record.stream = true
-    if (model !== undefined) record.model = model
-    if (committedAtMs !== undefined && target !== undefined) {
-      record.served_model = target.model.name
-      record.provider = target.provider.name
+    if (this.#model !== undefined) record.model = this.#model
+    if (committedAtMs !== undefined && this.#target !== undefined) {
+      record.served_model = this.#target.model.name
+      record.provider = this.#target.provider.name
     }
     record.status = status
     record.outcome = outcome
     if (error !== undefined) record.error = error.code
     if (usage !== undefined) Object.assign(record, usage)
-    if (attempts.length > 0 && target?.provider.mock === true) record.mock = true
-    record.ms = Math.round(performance.now() - call.startedMs)
+    if (attempts.length > 0 && mock) record.mock = true
+    record.ms = Math.round(performance.now() - startedMs)
     if (stream && committedAtMs !== undefined) {
-      record.ttft_ms = Math.round(committedAtMs - call.startedMs)
+      record.ttft_ms = Math.round(committedAtMs - startedMs)
     }
     if (attempts.length > 0) record.attempts = attempts
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all that is not optional is set above
     return record as UsageRecord
-  }
-
-  return {
-    id: call.id,
-
-    from(name) {
-      user = name
-    },
-
-    asks(name, request) {
-      model = name
-      inbound = request
-    },
-
-    passedOver(sleeper, rest) {
-      attempts.push({
-        model: sleeper.model.name,
-        provider: sleeper.provider.name,
-        // Of the failure it rests for.
-        ...(rest.error?.upstream !== undefined && { status: rest.error.upstream.status }),
-        class: rest.why,
-        resting_s: Math.ceil(rest.ms / 1000),
-        ms: 0,
-      })
-    },
-
-    overLimit(full) {
-      attempts.push({
-        model: full.model.name,
-        provider: full.provider.name,
-        class: OVER_LIMIT,
-        ms: 0,
-      })
-    },
-
-    tries(next) {
-      target = next
-      targetSinceMs = performance.now()
-    },
-
-    commits(status, notes) {
-      committedStatus = status
-      committedAtMs = performance.now()
-      const ms = committedAtMs - targetSinceMs
-      const pairs = headers([...attempts, attemptOf(target, status, undefined, ms)], waitedMs + ms)
-      if (notes !== '') pairs.push(['x-aiproxy-notes', notes])
-      if (target?.provider.mock === true) pairs.push(['x-aiproxy-mock', 'true'])
-      return pairs
-    },
-
-    tried(ended, fault) {
-      result = ended
-      const ms = performance.now() - targetSinceMs
-      waitedMs += ended.contacted ? ms : 0
-      // An error inside a 200 stream stands under the status it would have had.
-      const status = ended.error?.upstream?.status ?? ended.status
-      if (ended.end === 'gone' && !ended.contacted) return
-      const { error } = ended
-      const billed =
-        ended.end === 'failed' &&
-        error !== undefined &&
-        fault !== undefined &&
-        mayBeBilled(adviseRetry(error, fault, ended.reach, ended.status))
-      const attempt = attemptOf(target, status, fault, ms)
-      attempts.push(billed ? { ...attempt, maybe_billed: true } : attempt)
-    },
-
-    lastAttempt() {
-      return attempts.at(-1) ?? attemptOf(target, undefined, undefined, 0)
-    },
-
-    failureHeaders() {
-      const pairs = headers(attempts, waitedMs)
-      if (attempts.length > 0 && target?.provider.mock === true) {
-        pairs.push(['x-aiproxy-mock', 'true'])
-      }
-      // What could be retried was; a client that begins anew would multiply the load of an outage.
-      if (attempts.length > 0) pairs.push(['x-should-retry', 'false'])
-      return pairs
-    },
-
-    answered() {
-      return line(committedStatus ?? 200, 'ok', undefined, usageOf(result, inbound))
-    },
-
-    truncated(error) {
-      return line(committedStatus ?? 200, 'truncated', error, usageOf(result, inbound))
-    },
-
-    abandoned() {
-      // Before any content only the prompt is known to have been used, and it is paid for: else a
-      // caller who always leaves early would never reach a budget.
-      return line(CLIENT_LEFT, 'aborted', undefined, usageOf(result, inbound))
-    },
-
-    refused(error) {
-      const ours = attempts.length === 0 && error.code !== 'internal'
-      return line(error.status, ours ? 'refused' : 'failed', error, undefined)
-    },
   }
 }
 

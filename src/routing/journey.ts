@@ -77,145 +77,173 @@ const MIN_ATTEMPT_MS = 10
 
 /** Begins a request's way; it counts as active until `end`. */
 export function createJourney<T>(plan: JourneyPlan<T>): Journey<T> {
-  const { targets, keyOf, health } = plan
-  const tries = new Map<T, number>()
-  // Attempts that reached out; our own findings cost nothing.
-  let attempts = 0
-  let billedOnce = false
-  let holdsBudget = false
-  let current: { readonly target: T; readonly again: boolean } | undefined
-  let trial: Trial | undefined
-  health.budget.requestBegan()
+  plan.health.budget.requestBegan()
+  return new Way(plan)
+}
 
-  function isAwake(target: T, nowMs: number): boolean {
-    return plan.tireless(target) || health.resting(keyOf(target), nowMs) === undefined
+/** A class because it has a lifetime, and one object per request costs less than a dozen functions. */
+class Way<T> implements Journey<T> {
+  readonly #plan: JourneyPlan<T>
+  /** Each with how often it was tried. */
+  readonly #tried: { readonly target: T; times: number }[] = []
+  // Attempts that reached out; our own findings cost nothing.
+  #attempts = 0
+  #billedOnce = false
+  #holdsBudget = false
+  #current: T | undefined
+  #trial: Trial | undefined
+
+  constructor(plan: JourneyPlan<T>) {
+    this.#plan = plan
   }
 
-  function go(target: T, again: boolean, waitMs: number): Step<T> {
-    current = { target, again }
-    const left = targets.filter((other) => other !== target && !tries.has(other)).length
-    tries.set(target, (tries.get(target) ?? 0) + 1)
+  begin(nowMs: number): Step<T> {
+    return this.#another(nowMs, true) ?? { kind: 'stop', why: 'resting' }
+  }
+
+  departed(nowMs: number): void {
+    const { health, keyOf } = this.#plan
+    if (this.#current !== undefined) this.#trial = health.began(keyOf(this.#current), nowMs)
+  }
+
+  answered(nowMs: number): void {
+    this.#giveBudget()
+    const target = this.#current
+    if (target === undefined || this.#trial === undefined) return
+    const { health, keyOf, siblingsOf } = this.#plan
+    if (health.succeeded(keyOf(target), this.#trial, nowMs)) {
+      for (const sibling of siblingsOf(target)) health.warm(keyOf(sibling))
+    }
+    this.#trial = undefined
+  }
+
+  left(): void {
+    this.#giveBudget()
+    const { health, keyOf } = this.#plan
+    if (this.#current !== undefined && this.#trial !== undefined) {
+      health.ended(keyOf(this.#current), this.#trial)
+    }
+    this.#trial = undefined
+  }
+
+  failed(failure: Failure, nowMs: number): Step<T> {
+    const { targets, on, deadlineAtMs } = this.#plan
+    this.#report(failure, nowMs)
+    if (nowMs + MIN_ATTEMPT_MS >= deadlineAtMs) return { kind: 'stop', why: 'deadline' }
+    const { advice, fault } = failure
+    const once = advice === 'once-billed' || advice === 'elsewhere-once'
+    if (once && this.#billedOnce) return { kind: 'stop', why: 'final' }
+    const moves = failure.skip || on.has(fault)
+    const next = moves ? this.#another(nowMs, false) : undefined
+    if (next !== undefined) {
+      if (once || advice === 'again-billed') this.#billedOnce = true
+      return next
+    }
+    const again = this.#theSame(failure, nowMs)
+    if (again !== undefined) return again
+    const lastResort = moves ? this.#another(nowMs, true) : undefined
+    if (lastResort !== undefined) {
+      if (once) this.#billedOnce = true
+      return lastResort
+    }
+    const someRest = moves && this.#tried.length < targets.length
+    return { kind: 'stop', why: someRest ? 'resting' : 'exhausted' }
+  }
+
+  broke(failure: Failure, nowMs: number): void {
+    this.#report(failure, nowMs)
+  }
+
+  restOf(target: T, nowMs: number): Rest | undefined {
+    const { tireless, health, keyOf } = this.#plan
+    return tireless(target) ? undefined : health.resting(keyOf(target), nowMs)
+  }
+
+  end(): void {
+    this.left()
+    this.#plan.health.budget.requestEnded()
+  }
+
+  #timesTried(target: T): number {
+    for (const one of this.#tried) if (one.target === target) return one.times
+    return 0
+  }
+
+  #isAwake(target: T, nowMs: number): boolean {
+    return this.restOf(target, nowMs) === undefined
+  }
+
+  #go(target: T, again: boolean, waitMs: number): Step<T> {
+    this.#current = target
+    const known = this.#tried.find((one) => one.target === target)
+    if (known === undefined) this.#tried.push({ target, times: 1 })
+    else known.times += 1
+    let left = 0
+    for (const other of this.#plan.targets) if (this.#timesTried(other) === 0) left += 1
     return { kind: 'try', target, waitMs, again, left }
   }
 
   /** The first untried target that does not rest; else, now and then, one that does. */
-  function another(nowMs: number, evenResting: boolean): Step<T> | undefined {
-    const untried = targets.filter((target) => !tries.has(target))
-    const awake = untried.find((target) => isAwake(target, nowMs))
-    if (awake !== undefined) return go(awake, false, 0)
+  #another(nowMs: number, evenResting: boolean): Step<T> | undefined {
+    const { targets, health, keyOf } = this.#plan
+    for (const target of targets) {
+      if (this.#timesTried(target) === 0 && this.#isAwake(target, nowMs)) {
+        return this.#go(target, false, 0)
+      }
+    }
     if (!evenResting) return undefined
+    const untried = targets.filter((target) => this.#timesTried(target) === 0)
     const chosen = health.lastResort(untried.map(keyOf), nowMs)
     const resting = untried.find((target) => keyOf(target) === chosen)
-    return resting === undefined ? undefined : go(resting, false, 0)
+    return resting === undefined ? undefined : this.#go(resting, false, 0)
   }
 
-  function theSame(failure: Failure, nowMs: number): Step<T> | undefined {
-    const target = current?.target
+  #theSame(failure: Failure, nowMs: number): Step<T> | undefined {
+    const target = this.#current
     if (target === undefined) return undefined
     const { advice } = failure
     if (advice !== 'again' && advice !== 'again-billed' && advice !== 'once-billed') {
       return undefined
     }
     // Once in all for work that may be billed twice.
-    if (advice !== 'again' && billedOnce) return undefined
-    const retry = tries.get(target) ?? 0
-    if (retry >= MAX_ATTEMPTS_ON_ONE || attempts >= MAX_ATTEMPTS) return undefined
-    const waitMs = backoffMs(failure.fault, retry, failure.retryAfterMs, plan.random)
-    if (waitMs === undefined || nowMs + waitMs + MIN_ATTEMPT_MS >= plan.deadlineAtMs)
-      return undefined
-    if (!isAwake(target, nowMs + waitMs)) return undefined
+    if (advice !== 'again' && this.#billedOnce) return undefined
+    const { health, random, deadlineAtMs } = this.#plan
+    const retry = this.#timesTried(target)
+    if (retry >= MAX_ATTEMPTS_ON_ONE || this.#attempts >= MAX_ATTEMPTS) return undefined
+    const waitMs = backoffMs(failure.fault, retry, failure.retryAfterMs, random)
+    if (waitMs === undefined || nowMs + waitMs + MIN_ATTEMPT_MS >= deadlineAtMs) return undefined
+    if (!this.#isAwake(target, nowMs + waitMs)) return undefined
     if (!health.budget.take()) return { kind: 'stop', why: 'budget' }
-    holdsBudget = true
-    if (advice !== 'again') billedOnce = true
-    return go(target, true, waitMs)
+    this.#holdsBudget = true
+    if (advice !== 'again') this.#billedOnce = true
+    return this.#go(target, true, waitMs)
   }
 
-  function giveBudget(): void {
-    if (!holdsBudget) return
-    holdsBudget = false
-    health.budget.give()
+  #giveBudget(): void {
+    if (!this.#holdsBudget) return
+    this.#holdsBudget = false
+    this.#plan.health.budget.give()
   }
 
-  function leave(): void {
-    giveBudget()
-    if (current !== undefined && trial !== undefined) health.ended(keyOf(current.target), trial)
-    trial = undefined
-  }
-
-  function report(failure: Failure, nowMs: number): void {
-    giveBudget()
-    if (current === undefined || trial === undefined) return
-    const ended = trial
-    trial = undefined
+  #report(failure: Failure, nowMs: number): void {
+    this.#giveBudget()
+    const target = this.#current
+    const trial = this.#trial
+    if (target === undefined || trial === undefined) return
+    this.#trial = undefined
+    const { health, keyOf, siblingsOf } = this.#plan
     if (failure.reach === 'none') {
-      health.ended(keyOf(current.target), ended)
+      health.ended(keyOf(target), trial)
       return
     }
-    attempts += 1
+    this.#attempts += 1
     const { error, fault, retryAfterMs } = failure
     const opensAtOnce = failure.reach === 'untrusted'
-    health.failed(keyOf(current.target), ended, { fault, error, retryAfterMs, opensAtOnce }, nowMs)
+    health.failed(keyOf(target), trial, { fault, error, retryAfterMs, opensAtOnce }, nowMs)
     // A 403 may be about this model alone; a 401 is about the key.
     if (fault !== 'credential' || error.upstream?.status !== 401) return
-    for (const sibling of plan.siblingsOf(current.target)) {
-      if (keyOf(sibling) !== keyOf(current.target)) health.cool(keyOf(sibling), error, nowMs)
+    for (const sibling of siblingsOf(target)) {
+      if (keyOf(sibling) !== keyOf(target)) health.cool(keyOf(sibling), error, nowMs)
     }
-  }
-
-  return {
-    begin(nowMs) {
-      return another(nowMs, true) ?? { kind: 'stop', why: 'resting' }
-    },
-
-    departed(nowMs) {
-      if (current !== undefined) trial = health.began(keyOf(current.target), nowMs)
-    },
-
-    answered(nowMs) {
-      giveBudget()
-      if (current === undefined || trial === undefined) return
-      const { target } = current
-      if (health.succeeded(keyOf(target), trial, nowMs)) {
-        for (const sibling of plan.siblingsOf(target)) health.warm(keyOf(sibling))
-      }
-      trial = undefined
-    },
-
-    left: leave,
-
-    failed(failure, nowMs) {
-      report(failure, nowMs)
-      if (nowMs + MIN_ATTEMPT_MS >= plan.deadlineAtMs) return { kind: 'stop', why: 'deadline' }
-      const { advice, fault } = failure
-      const once = advice === 'once-billed' || advice === 'elsewhere-once'
-      if (once && billedOnce) return { kind: 'stop', why: 'final' }
-      const moves = failure.skip || plan.on.has(fault)
-      const next = moves ? another(nowMs, false) : undefined
-      if (next !== undefined) {
-        if (once || advice === 'again-billed') billedOnce = true
-        return next
-      }
-      const again = theSame(failure, nowMs)
-      if (again !== undefined) return again
-      const lastResort = moves ? another(nowMs, true) : undefined
-      if (lastResort !== undefined) {
-        if (once) billedOnce = true
-        return lastResort
-      }
-      return { kind: 'stop', why: moves && tries.size < targets.length ? 'resting' : 'exhausted' }
-    },
-
-    broke(failure, nowMs) {
-      report(failure, nowMs)
-    },
-
-    restOf(target, nowMs) {
-      return plan.tireless(target) ? undefined : health.resting(keyOf(target), nowMs)
-    },
-
-    end() {
-      leave()
-      health.budget.requestEnded()
-    },
   }
 }

@@ -8,6 +8,13 @@ import { ProxyError } from '../errors/proxy-error.ts'
 export interface Target {
   readonly model: Model
   readonly provider: Provider
+  /** Its name in the memory of health: limits rest per provider, credential and model; a provider has one credential. */
+  readonly key: string
+}
+
+/** This model of this provider as a target. */
+export function createTarget(model: Model, provider: Provider): Target {
+  return { model, provider, key: `${provider.name} ${model.upstreamName}` }
 }
 
 /** The targets of every user's every model, looked up once when the config is loaded. */
@@ -21,7 +28,7 @@ export function createRoutes(config: Pick<Config, 'models' | 'providers' | 'user
   const targets = new Map<string, Target>()
   for (const model of config.models.values()) {
     const provider = config.providers.get(model.provider)
-    if (provider !== undefined) targets.set(model.name, { model, provider })
+    if (provider !== undefined) targets.set(model.name, createTarget(model, provider))
   }
   const byUser = new Map<string, Map<string, Target[]>>()
   for (const user of config.users.values()) {

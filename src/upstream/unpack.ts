@@ -8,7 +8,8 @@ export type Packing = 'gzip' | 'deflate' | 'br'
 
 /** What a `content-encoding` means for us; two layers, and everything else, are `unknown`. */
 export function readEncoding(header: string | undefined): Packing | 'identity' | 'unknown' {
-  const layers = (header ?? '')
+  if (header === undefined) return 'identity'
+  const layers = header
     .split(',')
     .map((layer) => layer.trim().toLowerCase())
     .filter((layer) => layer !== '' && layer !== 'identity')

@@ -31,6 +31,7 @@ function target(name: string, maxTokens?: number, mock = false): Target {
       price: undefined,
       rules: {},
     },
+    key: `p ${name}`,
     provider: {
       name: 'p',
       dialect: 'openai',
