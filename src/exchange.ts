@@ -2,8 +2,7 @@
  * The story: one request, out and home again. This file has the order of steps, and only that.
  */
 import type { Limiter } from './access/limits.ts'
-import { createAllowance } from './exchange/allowance.ts'
-import type { Allowance } from './exchange/allowance.ts'
+import { Allowance } from './exchange/allowance.ts'
 import type { UseOf } from './usage/past-use.ts'
 import type { Config, User } from './config/config.ts'
 import { failedAttempt, localAttempt, startAttempt } from './exchange/attempt.ts'
@@ -29,7 +28,6 @@ import { createJourney } from './routing/journey.ts'
 import type { Failure, Journey, Step } from './routing/journey.ts'
 import { restingError } from './routing/rest-error.ts'
 import { adviseRetry } from './routing/retry.ts'
-import { createTarget } from './routing/targets.ts'
 import type { Routes, Target } from './routing/targets.ts'
 import type { Upstream, UpstreamHeaders } from './upstream/upstream.ts'
 import type { Audit } from './usage/audit.ts'
@@ -67,7 +65,7 @@ export interface Rooms {
  */
 export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Promise<void> {
   const trail = createTrail(call)
-  const allowance = createAllowance(call.api, rooms)
+  const allowance = new Allowance(call.api, rooms)
   let record: UsageRecord
   const held = new HeldSink(sink)
   const seen = rooms.audit && createWitness(call, held, { ...rooms, audit: rooms.audit })
@@ -154,15 +152,9 @@ async function answer(
   const journey = startJourney(targets, deadlineAtMs, rooms)
   let requestedError: ProxyError | undefined
   let lastError: ProxyError | undefined
-  const tellFailover = (message: string, next: Target): void => {
+  const tellFailover = (message: string, { model: next }: Target): void => {
     const failed = trail.lastAttempt()
-    rooms.hooks.onFailover?.({
-      id: call.id,
-      user: user.name,
-      failed,
-      message,
-      next: next.model.name,
-    })
+    rooms.hooks.onFailover?.({ id: call.id, user: user.name, failed, message, next: next.name })
   }
   try {
     let step = journey.begin(performance.now())
@@ -276,22 +268,27 @@ function createInbound(call: Call, body: Uint8Array, json: JsonObject): Inbound 
 function startJourney(
   targets: readonly Target[],
   deadlineAtMs: number,
-  { config, health }: Rooms,
+  { config, health, routes }: Rooms,
 ): Journey<Target> {
   return createJourney({
     targets,
-    keyOf: ({ key }) => key,
-    siblingsOf: ({ provider }) =>
-      [...config.models.values()]
-        .filter((model) => model.provider === provider.name && !provider.mock)
-        .map((model) => createTarget(model, provider)),
-    // The mock shows faults on purpose.
-    tireless: ({ provider }) => provider.mock,
+    keyOf,
+    siblingsOf: routes.siblingsOf,
+    tireless: isTireless,
     on: config.failover.on,
     deadlineAtMs,
     health,
     random: Math.random,
   })
+}
+
+function keyOf({ key }: Target): string {
+  return key
+}
+
+/** The mock shows faults on purpose. */
+function isTireless({ provider }: Target): boolean {
+  return provider.mock
 }
 
 /** The targets ahead of the first one tried: they rest. A backup behind it is nobody's concern yet. */

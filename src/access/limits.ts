@@ -88,13 +88,12 @@ const NO_STANDINGS: Standings = { requests: undefined, tokens: undefined }
 const NOTHING: Use = { tokens: 0, costUsd: 0, servedModel: undefined }
 const UNLIMITED: Reservation = { moveTo: () => undefined, settle() {}, release() {} }
 
-/** One limit that a request must fit into. */
+/** One limit that a request must fit into, and the place it was given there. */
 interface Demand {
-  readonly meter: Meter
-  readonly kind: Kind
-  readonly limit: Limit
+  readonly metered: Metered
   readonly amount: number
   readonly model: string | undefined
+  place: number
 }
 
 /** A crowd that a request must find room in. */
@@ -104,23 +103,10 @@ interface Crowd {
   readonly model: string | undefined
 }
 
+/** What a request needs; once taken, what it holds. */
 interface Plan {
   readonly demands: readonly Demand[]
   readonly crowd: Crowd
-}
-
-interface Held {
-  readonly meter: Meter
-  readonly kind: Kind
-  readonly amount: number
-  readonly place: number
-}
-
-/** What is reserved at one model. */
-interface Holding {
-  readonly model: string
-  readonly account: Account
-  readonly held: readonly Held[]
 }
 
 /** What a user's entry in the config says, by the questions of a request. */
@@ -185,9 +171,9 @@ export function createLimiter(clock: Clock): Limiter {
     amounts: Amounts,
     model: string | undefined,
   ): void {
-    for (const { kind, limit, meter } of meteredOf(account, limits)) {
-      const amount = amounts[kind]
-      if (amount > 0) demands.push({ meter, kind, limit, amount, model })
+    for (const metered of meteredOf(account, limits)) {
+      const amount = amounts[metered.kind]
+      if (amount > 0) demands.push({ metered, amount, model, place: 0 })
     }
   }
 
@@ -226,25 +212,18 @@ export function createLimiter(clock: Clock): Limiter {
   }
 
   /** Of all that do not fit the one that takes longest to pass: a true Retry-After satisfies them all. */
-  function findRefusal(plans: readonly Plan[]): Refusal | undefined {
-    let worst: Refusal | undefined
-    const consider = (refusal: Refusal): void => {
-      if (worst === undefined || waitOf(refusal) > waitOf(worst)) worst = refusal
-    }
-    for (const { crowd, demands } of plans) {
-      const { account, concurrency, model } = crowd
-      if (concurrency !== undefined && account.running >= concurrency) {
-        consider(refuseCrowd(concurrency, model))
-      }
-      for (const demand of demands) {
-        const refusal = refusalOf(demand)
-        if (refusal !== undefined) consider(refusal)
-      }
-    }
+  function findRefusal(plan: Plan): Refusal | undefined {
+    const { account, concurrency, model } = plan.crowd
+    let worst =
+      concurrency !== undefined && account.running >= concurrency
+        ? refuseCrowd(concurrency, model)
+        : undefined
+    for (const demand of plan.demands) worst = longer(worst, refusalOf(demand))
     return worst
   }
 
-  function refusalOf({ meter, kind, limit, amount, model }: Demand): Refusal | undefined {
+  function refusalOf({ metered, amount, model }: Demand): Refusal | undefined {
+    const { meter, kind, limit } = metered
     const whole = amountOfLimit(limit, kind)
     const used = meter.used()
     if (used + amount <= whole) return undefined
@@ -252,53 +231,6 @@ export function createLimiter(clock: Clock): Limiter {
     const waitMs = amount > whole ? undefined : meter.msUntilAtMost(whole - amount)
     const left = Math.max(0, whole - used) / unit
     return refuseAmount({ kind, limit, model, left, needed: amount / unit, waitMs }, clock.wallMs())
-  }
-
-  function createReservation(
-    user: User,
-    account: UserAccount,
-    asked: string,
-    request: readonly Held[],
-    first: Holding,
-  ): Reservation {
-    let current: Holding | undefined = first
-    let over = false
-
-    function leave(use: Use): void {
-      if (current === undefined) return
-      const { model, held, account: there } = current
-      current = undefined
-      there.running -= 1
-      correct(held, amountsOf(use, use.servedModel === model ? 1 : 0))
-    }
-
-    /** True the first time. */
-    function end(): boolean {
-      if (over) return false
-      over = true
-      account.running -= 1
-      return true
-    }
-
-    return {
-      moveTo(model, estimate) {
-        if (over || current?.model === model) return undefined
-        leave(NOTHING)
-        const plan = planTry(user, account, model, estimate, model !== asked)
-        const refusal = findRefusal([plan])
-        if (refusal !== undefined) return refusal
-        current = { model, account: plan.crowd.account, held: take(plan) }
-        return undefined
-      },
-      settle(use) {
-        if (end()) leave(use)
-      },
-      release() {
-        if (!end()) return
-        leave(NOTHING)
-        correct(request, amountsOf(NOTHING, 0))
-      },
-    }
   }
 
   return {
@@ -316,10 +248,14 @@ export function createLimiter(clock: Clock): Limiter {
       const account = accountOf(user)
       const request = planRequest(user, account, model)
       const first = planTry(user, account, model, estimate, false)
-      const refusal = findRefusal([request, first])
+      const refusal = longer(findRefusal(request), findRefusal(first))
       if (refusal !== undefined) return refusal
-      const holding = { model, account: first.crowd.account, held: take(first) }
-      return createReservation(user, account, model, take(request), holding)
+      take(first)
+      take(request)
+      return new Place(request, first, (next, needed) => {
+        const plan = planTry(user, account, next, needed, next !== model)
+        return findRefusal(plan) ?? plan
+      })
     },
 
     standings(user, models) {
@@ -360,15 +296,77 @@ function createLeast(): {
   }
 }
 
-function take({ demands, crowd }: Plan): Held[] {
-  crowd.account.running += 1
-  return demands.map(({ meter, kind, amount }) => {
-    return { meter, kind, amount, place: meter.add(amount) }
-  })
+/** A reservation that holds something. A class because it has a lifetime. */
+class Place implements Reservation {
+  readonly #request: Plan
+  readonly #planFor: (model: string, estimate: () => Estimate) => Plan | Refusal
+  #current: Plan | undefined
+  #over = false
+
+  constructor(
+    request: Plan,
+    first: Plan,
+    planFor: (model: string, estimate: () => Estimate) => Plan | Refusal,
+  ) {
+    this.#request = request
+    this.#current = first
+    this.#planFor = planFor
+  }
+
+  moveTo(model: string, estimate: () => Estimate): Refusal | undefined {
+    if (this.#over || this.#current?.crowd.model === model) return undefined
+    this.#leave(NOTHING)
+    const plan = this.#planFor(model, estimate)
+    if ('code' in plan) return plan
+    take(plan)
+    this.#current = plan
+    return undefined
+  }
+
+  settle(use: Use): void {
+    if (this.#end()) this.#leave(use)
+  }
+
+  release(): void {
+    if (!this.#end()) return
+    this.#leave(NOTHING)
+    correct(this.#request, NOTHING, 0)
+  }
+
+  #leave(use: Use): void {
+    const plan = this.#current
+    if (plan === undefined) return
+    this.#current = undefined
+    plan.crowd.account.running -= 1
+    correct(plan, use, use.servedModel === plan.crowd.model ? 1 : 0)
+  }
+
+  /** True the first time. */
+  #end(): boolean {
+    if (this.#over) return false
+    this.#over = true
+    this.#request.crowd.account.running -= 1
+    return true
+  }
 }
 
-function correct(held: readonly Held[], amounts: Amounts): void {
-  for (const { meter, kind, amount, place } of held) meter.adjust(place, amounts[kind] - amount)
+function take({ demands, crowd }: Plan): void {
+  crowd.account.running += 1
+  for (const demand of demands) demand.place = demand.metered.meter.add(demand.amount)
+}
+
+/** Puts what was used in the place of what is held. */
+function correct({ demands }: Plan, use: Use, requests: number): void {
+  const amounts = amountsOf(use, requests)
+  for (const { metered, amount, place } of demands) {
+    metered.meter.adjust(place, amounts[metered.kind] - amount)
+  }
+}
+
+/** Of two refusals the one that takes longer to pass; of equals the first. */
+function longer(one: Refusal | undefined, other: Refusal | undefined): Refusal | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return waitOf(other) > waitOf(one) ? other : one
 }
 
 function waitOf({ waitMs }: Refusal): number {

@@ -11,6 +11,7 @@ import {
   createStreamPipe,
   replyToStream,
 } from './reply-pipe.ts'
+import type { TokenUsage } from './neutral.ts'
 import type { ReplyPipe } from './pipe.ts'
 import type { ConvertedReply } from './reply-pipe.ts'
 
@@ -33,79 +34,108 @@ function tooLarge(bytes: number): ProxyError {
   return new ProxyError('upstream_protocol', `The reply is larger than ${bytes / 1024 / 1024} MiB.`)
 }
 
-// A reply in one piece has no mark that would end it before its body does.
-const isNeverEarly = (): boolean => false
-
 /** The pipe for one reply. Its `push` and `end` throw as ReplyPipe says. */
 export function createAnswerPipe(form: AnswerForm, context: ReplyContext): ReplyPipe {
-  const { caller, target } = form
-  if (form.targetStreams && form.callerStreams) {
-    return createStreamPipe(caller, target, { ...context, stripUsage: form.stripUsage })
-  }
-  if (form.targetStreams) {
-    const collector = createReplyCollector(caller, target, context)
-    let streamed = 0
-    return createWholePipe(
-      (chunk) => {
-        streamed += chunk.length
-        if (streamed > MAX_COLLECTED_BYTES) throw tooLarge(MAX_COLLECTED_BYTES)
-        collector.push(chunk)
-      },
-      () => collector.end(),
-      () => collector.finished,
-    )
-  }
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  return createWholePipe(
-    (chunk) => {
-      bytes += chunk.length
-      if (bytes > MAX_REPLY_BYTES) {
-        throw tooLarge(MAX_REPLY_BYTES)
-      }
-      chunks.push(chunk)
-    },
-    () => {
-      const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
-      return form.callerStreams
-        ? replyToStream(caller, target, body, context)
-        : convertReply(caller, target, body, context)
-    },
-    isNeverEarly,
-  )
+  const { caller, target, callerStreams, targetStreams, stripUsage } = form
+  if (!targetStreams) return new WholePipe(new PlainBody(form, context))
+  return callerStreams
+    ? createStreamPipe(caller, target, { ...context, stripUsage })
+    : new WholePipe(createStreamedBody(form, context))
 }
 
-type WholePipe = { -readonly [K in keyof ReplyPipe]: ReplyPipe[K] }
+/**
+ * A pipe that gives everything at the end, or nothing at all; nothing has been sent before the end, so
+ * nothing can break after the commit. A class because one object costs less than nine functions.
+ */
+class WholePipe implements ReplyPipe {
+  committed = false
+  finished = false
+  readonly failure = undefined
+  usage: TokenUsage | undefined
+  model: string | undefined
+  outputChars = 0
+  readonly #body: WholeBody
 
-/** A pipe that gives everything at the end, or nothing at all. */
-function createWholePipe(
-  push: (chunk: Uint8Array) => void,
-  end: () => ConvertedReply,
-  finished: () => boolean,
-): ReplyPipe {
-  const pipe: WholePipe = {
-    push(chunk) {
-      push(chunk)
-      pipe.finished = finished()
-      return ''
-    },
-    end() {
-      if (pipe.committed) return ''
-      const reply = end()
-      pipe.committed = true
-      pipe.usage = reply.usage
-      pipe.model = reply.model
-      pipe.outputChars = reply.outputChars
-      return reply.body
-    },
-    // Nothing has been sent before the end, so nothing can break after the commit.
-    fail: () => '',
-    committed: false,
-    finished: false,
-    failure: undefined,
-    usage: undefined,
-    model: undefined,
-    outputChars: 0,
+  constructor(body: WholeBody) {
+    this.#body = body
   }
-  return pipe
+
+  push(chunk: Uint8Array): string {
+    this.#body.push(chunk)
+    this.finished = this.#body.finished
+    return ''
+  }
+
+  end(): string | Uint8Array {
+    if (this.committed) return ''
+    const reply = this.#body.convert()
+    this.committed = true
+    this.usage = reply.usage
+    this.model = reply.model
+    this.outputChars = reply.outputChars
+    return reply.body
+  }
+
+  fail(): string {
+    return ''
+  }
+}
+
+/** What a provider sends, kept until it is whole. */
+interface WholeBody {
+  push(chunk: Uint8Array): void
+  /** The end mark was seen before the body's end. */
+  readonly finished: boolean
+  convert(): ConvertedReply
+}
+
+/** A reply in one piece. */
+class PlainBody implements WholeBody {
+  // It has no mark that would end it before its body does.
+  readonly finished = false
+  readonly #form: AnswerForm
+  readonly #context: ReplyContext
+  // Nearly always the only one.
+  #first: Uint8Array | undefined
+  #more: Uint8Array[] | undefined
+  #bytes = 0
+
+  constructor(form: AnswerForm, context: ReplyContext) {
+    this.#form = form
+    this.#context = context
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#bytes += chunk.length
+    if (this.#bytes > MAX_REPLY_BYTES) throw tooLarge(MAX_REPLY_BYTES)
+    if (this.#first === undefined) this.#first = chunk
+    else (this.#more ??= [this.#first]).push(chunk)
+  }
+
+  convert(): ConvertedReply {
+    const { caller, target, callerStreams } = this.#form
+    const body = this.#more === undefined ? (this.#first ?? NOTHING) : Buffer.concat(this.#more)
+    return callerStreams
+      ? replyToStream(caller, target, body, this.#context)
+      : convertReply(caller, target, body, this.#context)
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** A stream collected for a caller who asked for none. */
+function createStreamedBody({ caller, target }: AnswerForm, context: ReplyContext): WholeBody {
+  const collector = createReplyCollector(caller, target, context)
+  let streamed = 0
+  return {
+    push(chunk) {
+      streamed += chunk.length
+      if (streamed > MAX_COLLECTED_BYTES) throw tooLarge(MAX_COLLECTED_BYTES)
+      collector.push(chunk)
+    },
+    get finished() {
+      return collector.finished
+    },
+    convert: () => collector.end(),
+  }
 }

@@ -16,17 +16,6 @@ import type { UsageRecord } from '../usage/record.ts'
 
 type HeaderPairs = ReadonlyArray<readonly [string, string]>
 
-export interface Allowance {
-  /** Counts the request and reserves for the target it asks for. Throws `rate_limited` or `budget_exceeded`. */
-  open(user: User, asked: Target, inbound: Inbound): void
-  /** Before a target is tried: reserves there. The error where its limits leave no room. */
-  moveTo(target: Target): ProxyError | undefined
-  /** `x-ratelimit-*` in the caller's family, beside what is passed on from a provider. */
-  headers(passed: HeaderPairs): HeaderPairs
-  /** The exchange is over and this is its line. */
-  settle(record: UsageRecord): void
-}
-
 // What is reserved where a request does not say how much it may write: a usual answer, not the most a
 // model can do, which would let nobody in. What it really writes is counted afterwards.
 const DEFAULT_OUTPUT_TOKENS = 1024
@@ -34,69 +23,77 @@ const DEFAULT_OUTPUT_TOKENS = 1024
 // had better give up.
 const LONGEST_WAIT_MS = 61_000
 
-/** Nothing is reserved until `open`. */
-export function createAllowance(
-  api: Api,
-  { limits, useOf }: { readonly limits: Limiter; readonly useOf: UseOf },
-): Allowance {
-  let user: User | undefined
-  let inbound: Inbound | undefined
-  let asked = ''
+/** What one exchange has reserved; nothing until `open`. A class because it has a lifetime. */
+export class Allowance {
+  readonly #api: Api
+  readonly #limits: Limiter
+  readonly #useOf: UseOf
+  #user: User | undefined
+  #inbound: Inbound | undefined
+  #asked = ''
   // Tried last.
-  let tried = ''
-  let promptTokens: number | undefined
-  let reservation: Reservation | undefined
+  #tried = ''
+  #promptTokens: number | undefined
+  #reservation: Reservation | undefined
 
-  function estimate({ model: { name, maxTokens }, provider }: Target): Estimate {
-    if (inbound === undefined) return { tokens: 0, costUsd: 0 }
-    promptTokens ??= estimatePromptTokens(inbound.json)
+  constructor(api: Api, rooms: { readonly limits: Limiter; readonly useOf: UseOf }) {
+    this.#api = api
+    this.#limits = rooms.limits
+    this.#useOf = rooms.useOf
+  }
+
+  /** Counts the request and reserves for the target it asks for. Throws `rate_limited` or `budget_exceeded`. */
+  open(user: User, asked: Target, inbound: Inbound): void {
+    this.#user = user
+    this.#inbound = inbound
+    this.#asked = asked.model.name
+    this.#tried = this.#asked
+    const outcome = this.#limits.reserve(user, this.#asked, () => this.#estimate(asked))
+    if (isRefusal(outcome)) throw toError(outcome)
+    this.#reservation = outcome
+  }
+
+  /** Before a target is tried: reserves there. The error where its limits leave no room. */
+  moveTo(target: Target): ProxyError | undefined {
+    this.#tried = target.model.name
+    const refusal = this.#reservation?.moveTo(this.#tried, () => this.#estimate(target))
+    return refusal && toError(refusal)
+  }
+
+  /** `x-ratelimit-*` in the caller's family, beside what is passed on from a provider. */
+  headers(passed: HeaderPairs): HeaderPairs {
+    if (this.#user === undefined || this.#inbound === undefined) return NO_HEADERS
+    const standings = this.#limits.standings(this.#user, [this.#asked, this.#tried])
+    if (standings.requests === undefined && standings.tokens === undefined) return NO_HEADERS
+    return renderRateLimits(standings, passed, this.#inbound.caller.name, Date.now())
+  }
+
+  /** The exchange is over and this is its line. */
+  settle(record: UsageRecord): void {
+    if (record.outcome === 'refused') this.#reservation?.release()
+    else if (this.#reservation !== undefined) {
+      const { tokens, costUsd } = this.#useOf(record, Date.parse(record.ts))
+      this.#reservation.settle({ tokens, costUsd, servedModel: record.served_model })
+    }
+  }
+
+  #estimate({ model: { name, maxTokens }, provider }: Target): Estimate {
+    const json = this.#inbound?.json
+    if (json === undefined) return { tokens: 0, costUsd: 0 }
+    this.#promptTokens ??= estimatePromptTokens(json)
     const usual = Math.min(DEFAULT_OUTPUT_TOKENS, maxTokens ?? Infinity)
     const usage = {
-      api,
+      api: this.#api,
       model: name,
       mock: provider.mock,
-      prompt_tokens: promptTokens,
-      completion_tokens: api === 'embeddings' ? 0 : readOutputCeiling(inbound.json, usual),
+      prompt_tokens: this.#promptTokens,
+      completion_tokens: this.#api === 'embeddings' ? 0 : readOutputCeiling(json, usual),
     }
-    return useOf(usage, Date.now())
-  }
-
-  return {
-    open(caller, target, request) {
-      user = caller
-      inbound = request
-      asked = target.model.name
-      tried = asked
-      const outcome = limits.reserve(caller, asked, () => estimate(target))
-      if (isRefusal(outcome)) throw toError(outcome)
-      reservation = outcome
-    },
-
-    moveTo(target) {
-      tried = target.model.name
-      const refusal = reservation?.moveTo(tried, () => estimate(target))
-      return refusal && toError(refusal)
-    },
-
-    headers(passed) {
-      if (user === undefined || inbound === undefined) return []
-      return renderRateLimits(
-        limits.standings(user, [asked, tried]),
-        passed,
-        inbound.caller.name,
-        Date.now(),
-      )
-    },
-
-    settle(record) {
-      if (record.outcome === 'refused') reservation?.release()
-      else {
-        const use = useOf(record, Date.parse(record.ts))
-        reservation?.settle({ ...use, servedModel: record.served_model })
-      }
-    },
+    return this.#useOf(usage, Date.now())
   }
 }
+
+const NO_HEADERS: HeaderPairs = []
 
 function toError({ code, waitMs, message, hint }: Refusal): ProxyError {
   const retryAfterSeconds = waitMs === undefined ? undefined : Math.max(1, Math.ceil(waitMs / 1000))

@@ -190,7 +190,10 @@ class Steps implements Trail {
       )
     }
     const ownMs = Math.max(0, nowMs - this.#call.startedMs - providerMs)
-    pairs.push(['server-timing', `aiproxy;dur=${tenths(ownMs)}, upstream;dur=${tenths(providerMs)}`])
+    pairs.push([
+      'server-timing',
+      `aiproxy;dur=${tenths(ownMs)}, upstream;dur=${tenths(providerMs)}`,
+    ])
     return pairs
   }
 

@@ -21,6 +21,8 @@ export function createTarget(model: Model, provider: Provider): Target {
 export interface Routes {
   /** Throws `model_not_found`, in the same words for a model that does not exist and one that is not the user's. */
   resolve(user: User, model: string): readonly Target[]
+  /** All targets of its provider, itself among them: they share its credential. The mock has none to share. */
+  readonly siblingsOf: (target: Target) => readonly Target[]
 }
 
 /** Builds the routes of a config. Dangling names cannot occur in a loaded config; they would be skipped. */
@@ -48,6 +50,10 @@ export function createRoutes(config: Pick<Config, 'models' | 'providers' | 'user
         `The model '${model}' was not found or is not accessible to this user`,
         { param: 'model' },
       )
+    },
+    siblingsOf({ provider }) {
+      if (provider.mock) return []
+      return [...targets.values()].filter((other) => other.provider === provider)
     },
   }
 }

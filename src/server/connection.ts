@@ -70,7 +70,9 @@ export function createConnections({ limits, answer, mintId }: ConnectionsOptions
     line.current = visit
     // Its body will not come to an end.
     if (line.problem !== undefined && !visit.request.complete) visit.problem ??= line.problem
+    // The response's close, not the request's: that one fires as soon as the body was read.
     visit.response.on('close', () => {
+      if (!visit.response.writableFinished) visit.onGone?.()
       next(line, socket)
     })
     answer(visit)

@@ -26,7 +26,7 @@ import type { Manner } from './reply.ts'
 import { acceptableRequestId, createRequestIdMint } from './request-id.ts'
 import { allowedMethods, findRoute } from './routes.ts'
 import type { Route, Shape } from './routes.ts'
-import { createSink } from './sink.ts'
+import { SocketSink } from './sink.ts'
 import { createVisit } from './visit.ts'
 import type { Visit } from './visit.ts'
 
@@ -122,7 +122,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   })
 
   async function answer(visit: Visit): Promise<void> {
-    const { request, response } = visit
+    const { request } = visit
     const startedMs = performance.now()
     let id = mintRequestId(Date.now())
     let shape: Shape = 'openai'
@@ -191,8 +191,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
           readBody: () => readBody(visit, announced, settings.bodyLimitBytes, budget),
           startedMs,
         },
-        createSink(
-          response,
+        new SocketSink(
+          visit,
           () => (draining ? [...common(), ['connection', 'close']] : common()),
           limits.stallMs,
         ),

@@ -13,6 +13,8 @@ export interface Visit {
   failBody: ((reason: ProxyError) => void) | undefined
   /** Bytes read from the connection when an unread body began to be thrown away; `undefined` before. */
   lingersFromBytes: number | undefined
+  /** Called when the caller left before the end of its reply. */
+  onGone: (() => void) | undefined
   /** Bytes of body in memory for this request. */
   heldBytes: number
 }
@@ -30,6 +32,7 @@ export function createVisit(
     problem: undefined,
     failBody: undefined,
     lingersFromBytes: undefined,
+    onGone: undefined,
     heldBytes: 0,
   }
 }

@@ -3,8 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLimiter } from '../../src/access/limits.ts'
 import type { Limiter } from '../../src/access/limits.ts'
-import { createAllowance } from '../../src/exchange/allowance.ts'
-import type { Allowance } from '../../src/exchange/allowance.ts'
+import { Allowance } from '../../src/exchange/allowance.ts'
 import type { Limits, User } from '../../src/config/config.ts'
 import type { Api } from '../../src/dialects/dialect.ts'
 import type { JsonObject } from '../../src/dialects/neutral.ts'
@@ -74,7 +73,7 @@ function scene(limits: Partial<Limits>, api: Api = 'chat'): Scene {
   return {
     limiter,
     user,
-    allowance: createAllowance(api, { limits: limiter, useOf }),
+    allowance: new Allowance(api, { limits: limiter, useOf }),
     left: () => limiter.standings(user, ['m']).tokens?.remaining,
   }
 }
@@ -116,7 +115,7 @@ test('a refused request is taken back whole, any other counts', () => {
   const limits = { requests: [{ amount: 5, window: 'day' }], tokens: TOKENS } as const
   const { limiter, user } = scene(limits)
   const run = (line: UsageRecord): unknown => {
-    const allowance = createAllowance('chat', { limits: limiter, useOf })
+    const allowance = new Allowance('chat', { limits: limiter, useOf })
     allowance.open(user, target('m'), inbound(PROMPT))
     allowance.settle(line)
     const { requests, tokens } = limiter.standings(user, ['m'])
@@ -139,7 +138,7 @@ for (const { what, window, code, retry } of WAITS) {
   test(`whoever would have to wait ${what} is told ${retry === undefined ? 'how long' : 'to give up'}`, () => {
     const { limiter, user } = scene({ requests: [{ amount: 1, window }] })
     const open = (): void => {
-      createAllowance('chat', { limits: limiter, useOf }).open(user, target('m'), inbound(PROMPT))
+      new Allowance('chat', { limits: limiter, useOf }).open(user, target('m'), inbound(PROMPT))
     }
     open()
     assert.throws(open, (thrown) => {
