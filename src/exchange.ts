@@ -344,10 +344,12 @@ function tryTarget(
   const { upstreamName, maxTokens, strict, rules } = model
   const traits = { model: upstreamName, maxTokens, strict, rules }
   const notes = createNotes(model.strict)
-  const reading = { nowSeconds: Math.floor(Date.now() / 1000), requestId: trail.id }
+  // Objects are written out and not spread: that is a slow copy, and these are made for every request.
+  const nowSeconds = Math.floor(Date.now() / 1000)
+  const requestId = trail.id
   let prepared: PreparedCall
   try {
-    const own = answerLocally(inbound, dialect, { ...reading, hints: NO_HINTS })
+    const own = answerLocally(inbound, dialect, { nowSeconds, requestId, hints: NO_HINTS })
     if (own !== undefined) {
       const headers = [
         ...trail.commits(200, own.notes),
@@ -382,7 +384,7 @@ function tryTarget(
             targetStreams,
             stripUsage: prepared.stripUsage,
           },
-          { ...reading, request: inbound.decoded(), hints: prepared.hints },
+          { nowSeconds, requestId, request: inbound.decoded(), hints: prepared.hints },
         ),
       replyHeaders(status, headers) {
         const passed = passOn(headers, dialect, inbound, rooms.redact)

@@ -154,24 +154,22 @@ class Steps implements Trail {
   }
 
   answered(): UsageRecord {
-    const usage = usageOf(this.#result, this.#inbound)
-    return this.#line(this.#committedStatus ?? 200, 'ok', undefined, usage)
+    return this.#line(this.#committedStatus ?? 200, 'ok', undefined, true)
   }
 
   truncated(error: ProxyError): UsageRecord {
-    const usage = usageOf(this.#result, this.#inbound)
-    return this.#line(this.#committedStatus ?? 200, 'truncated', error, usage)
+    return this.#line(this.#committedStatus ?? 200, 'truncated', error, true)
   }
 
   abandoned(): UsageRecord {
     // Before any content only the prompt is known to have been used, and it is paid for: else a
     // caller who always leaves early would never reach a budget.
-    return this.#line(CLIENT_LEFT, 'aborted', undefined, usageOf(this.#result, this.#inbound))
+    return this.#line(CLIENT_LEFT, 'aborted', undefined, true)
   }
 
   refused(error: ProxyError): UsageRecord {
     const ours = this.#attempts.length === 0 && error.code !== 'internal'
-    return this.#line(error.status, ours ? 'refused' : 'failed', error, undefined)
+    return this.#line(error.status, ours ? 'refused' : 'failed', error, false)
   }
 
   #headers(
@@ -202,7 +200,7 @@ class Steps implements Trail {
     status: number,
     outcome: Outcome,
     error: ProxyError | undefined,
-    usage: LoggedUsage | undefined,
+    used: boolean,
   ): UsageRecord {
     const { id, api, startedMs } = this.#call
     const committedAtMs = this.#committedAtMs
@@ -221,7 +219,7 @@ class Steps implements Trail {
     record.status = status
     record.outcome = outcome
     if (error !== undefined) record.error = error.code
-    if (usage !== undefined) Object.assign(record, usage)
+    if (used) addUsage(record, this.#result, this.#inbound)
     if (attempts.length > 0 && mock) record.mock = true
     record.ms = Math.round(performance.now() - startedMs)
     if (stream && committedAtMs !== undefined) {
@@ -233,47 +231,39 @@ class Steps implements Trail {
   }
 }
 
-type LoggedUsage = Pick<
-  UsageRecord,
-  | 'prompt_tokens'
-  | 'completion_tokens'
-  | 'total_tokens'
-  | 'cached_tokens'
-  | 'cache_write_tokens'
-  | 'reasoning_tokens'
-  | 'estimated'
->
-
 /** What was used: as reported, or else estimated from what went in and came out, and marked so. */
-function usageOf(result: AttemptResult | undefined, inbound: Inbound | undefined): LoggedUsage {
+function addUsage(
+  record: Draft,
+  result: AttemptResult | undefined,
+  inbound: Inbound | undefined,
+): void {
   // Counting is free, and an answer of our own cost nothing.
-  if (inbound?.api === 'count_tokens' || result?.contacted === false) return {}
+  if (inbound?.api === 'count_tokens' || result?.contacted === false) return
   const told = result?.usage
+  if (told !== undefined) addReported(record, told)
   // A stream that was cut tells its output count, if at all, from its beginning.
-  if (told !== undefined && result?.end === 'answered') return asReported(told)
+  if (told !== undefined && result?.end === 'answered') return
   const prompt = told?.promptTokens ?? (inbound ? estimatePromptTokens(inbound.json) : undefined)
   const completion = Math.max(told?.completionTokens ?? 0, estimateTokens(result?.outputChars ?? 0))
-  return {
-    ...(told !== undefined && asReported(told)),
-    ...(prompt !== undefined && { prompt_tokens: prompt, total_tokens: prompt + completion }),
-    completion_tokens: completion,
-    estimated: true,
+  if (prompt !== undefined) {
+    record.prompt_tokens = prompt
+    record.total_tokens = prompt + completion
   }
+  record.completion_tokens = completion
+  record.estimated = true
 }
 
-function asReported(usage: TokenUsage): LoggedUsage {
+function addReported(record: Draft, usage: TokenUsage): void {
   const { promptTokens, completionTokens } = usage
-  const logged: { -readonly [K in keyof LoggedUsage]: LoggedUsage[K] } = {}
-  if (promptTokens !== undefined) logged.prompt_tokens = promptTokens
-  if (completionTokens !== undefined) logged.completion_tokens = completionTokens
-  if (usage.totalTokens !== undefined) logged.total_tokens = usage.totalTokens
+  if (promptTokens !== undefined) record.prompt_tokens = promptTokens
+  if (completionTokens !== undefined) record.completion_tokens = completionTokens
+  if (usage.totalTokens !== undefined) record.total_tokens = usage.totalTokens
   else if (promptTokens !== undefined && completionTokens !== undefined) {
-    logged.total_tokens = promptTokens + completionTokens
+    record.total_tokens = promptTokens + completionTokens
   }
-  if (usage.cachedTokens !== undefined) logged.cached_tokens = usage.cachedTokens
-  if (usage.cacheWriteTokens !== undefined) logged.cache_write_tokens = usage.cacheWriteTokens
-  if (usage.reasoningTokens !== undefined) logged.reasoning_tokens = usage.reasoningTokens
-  return logged
+  if (usage.cachedTokens !== undefined) record.cached_tokens = usage.cachedTokens
+  if (usage.cacheWriteTokens !== undefined) record.cache_write_tokens = usage.cacheWriteTokens
+  if (usage.reasoningTokens !== undefined) record.reasoning_tokens = usage.reasoningTokens
 }
 
 function attemptOf(
