@@ -5,13 +5,17 @@ import type { Visit } from './visit.ts'
 
 // Beyond this, copying costs more than a second write.
 const ONE_WRITE_BYTES = 64 * 1024
+// More than this is not kept back to the end of the turn, and its writer is asked to wait.
+const TURN_BYTES = 256 * 1024
 
 type Pairs = ReadonlyArray<readonly [string, string]>
 
 /**
  * `common` goes on every reply (request ids, CORS for an allowed origin, `connection` while draining).
- * The head is held until the first write, so that a reply in one piece gets its content length. A reader
- * that takes nothing for `stallMs` is cut off. A class because it has a lifetime.
+ * The head is held until the first write, so that a reply in one piece gets its content length. What is
+ * written in one turn of the event loop goes out at its end in one write: a provider's packet often holds
+ * many events, and each write of its own would cost more than all that is done with them. A reader that
+ * takes nothing for `stallMs` is cut off. A class because it has a lifetime.
  */
 export class SocketSink implements ReplySink {
   readonly #visit: Visit
@@ -20,6 +24,9 @@ export class SocketSink implements ReplySink {
   #status = 0
   // Name-value list of a head that has not been sent.
   #head: string[] | undefined
+  // Written in this turn.
+  #pending: (string | Uint8Array)[] = []
+  #pendingBytes = 0
   #behind = false
   #drainListeners: (() => void)[] | undefined
 
@@ -38,18 +45,40 @@ export class SocketSink implements ReplySink {
   }
 
   write(chunk: string | Uint8Array): boolean {
-    const { response } = this.#visit
     this.#sendHead(undefined)
-    const keepsUp = response.write(chunk)
+    if (this.#pending.length === 0) process.nextTick(flush, this)
+    this.#pending.push(chunk)
+    this.#pendingBytes += chunk.length
+    if (this.#pendingBytes > TURN_BYTES) this.flush()
+    return !this.#behind
+  }
+
+  /** Writes what this turn has brought. */
+  flush(): void {
+    const { response } = this.#visit
+    const pending = this.#pending
+    if (pending.length === 0) return
+    this.#pending = []
+    this.#pendingBytes = 0
+    // Gone in this very turn: there is nobody to write to.
+    if (response.destroyed) return
+    const keepsUp = response.write(join(pending))
     if (!keepsUp && !this.#behind) {
       this.#behind = true
       guardStall(response, this.#stallMs)
     }
-    return keepsUp
   }
 
   end(chunk?: string | Uint8Array): void {
     const { response } = this.#visit
+    if (this.#pending.length > 0) {
+      if (chunk !== undefined) this.#pending.push(chunk)
+      response.end(join(this.#pending))
+      this.#pending = []
+      this.#pendingBytes = 0
+      if (response.writableLength > 0) guardStall(response, this.#stallMs)
+      return
+    }
     this.#sendHead(chunk === undefined ? 0 : Buffer.byteLength(chunk))
     if (chunk instanceof Uint8Array && chunk.length <= ONE_WRITE_BYTES) {
       // Node joins the head with a string, and so makes one packet of a reply, but not with bytes.
@@ -89,4 +118,18 @@ export class SocketSink implements ReplySink {
     this.#visit.response.writeHead(this.#status, head)
     this.#head = undefined
   }
+}
+
+function flush(sink: SocketSink): void {
+  sink.flush()
+}
+
+/** The pieces as one; a single one as it is. */
+function join(pieces: readonly (string | Uint8Array)[]): string | Uint8Array {
+  const [first = ''] = pieces
+  if (pieces.length === 1) return first
+  if (pieces.every((piece) => typeof piece === 'string')) return pieces.join('')
+  return Buffer.concat(
+    pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)),
+  )
 }
