@@ -51,7 +51,11 @@ export class ProxyError extends Error {
   headers: ReadonlyArray<readonly [string, string]> = []
 
   constructor(code: ErrorCode, message: string, details: ProxyErrorDetails = {}) {
+    // Where in this program a provider's refusal was read tells nobody anything, and a storm brings many.
+    const framesWanted = Error.stackTraceLimit
+    if (details.upstream !== undefined) Error.stackTraceLimit = 0
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    Error.stackTraceLimit = framesWanted
     this.code = code
     this.hint = details.hint ?? ERRORS[code].hint
     this.param = details.param
