@@ -11,17 +11,16 @@ import type { RunningAttempt } from './exchange/attempt.ts'
 import { createAnswerPipe } from './dialects/answer-pipe.ts'
 import { NO_HINTS } from './dialects/dialect.ts'
 import { mapReplyHeaders } from './dialects/headers.ts'
-import type { ChatRequest, JsonObject } from './dialects/neutral.ts'
-import { createNotes, renderNotes } from './dialects/notes.ts'
+import { renderNotes } from './dialects/notes.ts'
 import { answerLocally } from './dialects/local-answers.ts'
-import { prepareCall } from './dialects/prepare.ts'
-import type { Inbound, PreparedCall } from './dialects/prepare.ts'
-import { callerDialect, targetDialect } from './dialects/registry.ts'
+import type { Inbound } from './dialects/prepare.ts'
+import { callerDialect } from './dialects/registry.ts'
 import { ProxyError, toProxyError } from './errors/proxy-error.ts'
 import type { Redact } from './errors/redact.ts'
 import { holdEnd } from './exchange/held-end.ts'
 import { createLiveSink } from './exchange/live-sink.ts'
 import type { LiveSink } from './exchange/live-sink.ts'
+import { createInbound, dialectOf, prepareFor } from './exchange/ready.ts'
 import { classifyFault } from './routing/fault.ts'
 import type { Health } from './routing/health.ts'
 import { createJourney } from './routing/journey.ts'
@@ -249,23 +248,6 @@ function whoIsCalling(call: Call, rooms: Rooms): User {
   return user
 }
 
-function createInbound(call: Call, body: Uint8Array, json: JsonObject): Inbound {
-  const caller = callerDialect(call.api)
-  let decoded: ChatRequest | undefined
-  return {
-    api: call.api,
-    caller,
-    headers: call.headers,
-    body,
-    json,
-    stream: json['stream'] === true,
-    request() {
-      return (decoded ??= caller.decodeRequest(json))
-    },
-    decoded: () => decoded,
-  }
-}
-
 function startJourney(
   targets: readonly Target[],
   deadlineAtMs: number,
@@ -327,7 +309,7 @@ function tryTarget(
   sink: ReplySink,
   { rooms, trail, allowance }: Surroundings,
 ): RunningAttempt {
-  const { model, provider } = target
+  const { provider } = target
   if (remainingMs <= 0) {
     return failedAttempt(
       new ProxyError('upstream_timeout', 'The deadline passed before any target answered.'),
@@ -341,22 +323,20 @@ function tryTarget(
       ),
     )
   }
-  const dialect = targetDialect(provider, model.upstreamName, inbound, model.rules)
-  const { upstreamName, maxTokens, strict, rules } = model
-  const traits = { model: upstreamName, maxTokens, strict, rules }
-  const notes = createNotes(model.strict)
+  const dialect = dialectOf(target, inbound)
   const reading = { nowSeconds: Math.floor(Date.now() / 1000), requestId: trail.id }
-  let prepared: PreparedCall
+  let ready: ReturnType<typeof prepareFor>
   try {
     const own = answerLocally(inbound, dialect, { ...reading, hints: NO_HINTS })
     if (own !== undefined) {
       const headers = [...trail.commits(200, own.notes), ...bodyHeaders(inbound.stream, {})]
       return localAttempt(sink, headers, own.body)
     }
-    prepared = prepareCall(inbound, dialect, traits, notes)
+    ready = prepareFor(target, dialect, inbound)
   } catch (thrown) {
     return failedAttempt(toProxyError(thrown))
   }
+  const { prepared, notes } = ready
 
   return startAttempt(
     {
@@ -414,12 +394,12 @@ function bodyHeaders(stream: boolean, upstream: UpstreamHeaders): [string, strin
 function explain(
   error: ProxyError,
   headers: UpstreamHeaders | undefined,
-  { model, provider }: Target,
+  target: Target,
   inbound: Inbound,
 ): ProxyError {
-  const explained = aboutOurKey(error, provider.name)
+  const explained = aboutOurKey(error, target.provider.name)
   if (headers !== undefined) {
-    const dialect = targetDialect(provider, model.upstreamName, inbound, model.rules)
+    const dialect = dialectOf(target, inbound)
     // Whether a client should retry is for us to say: we have.
     explained.headers = mapReplyHeaders(
       headers,
