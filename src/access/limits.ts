@@ -42,6 +42,17 @@ export interface Standing {
   readonly resetMs: number
 }
 
+/** One limit and what is left of it now, in the limit's own unit (requests, tokens, US dollars). */
+export interface LimitReading {
+  readonly kind: Kind
+  /** The model, where the limit is one of a model. */
+  readonly model: string | undefined
+  readonly limit: Limit
+  readonly left: number
+  /** Until all of it is there again. */
+  readonly resetMs: number
+}
+
 export interface Standings {
   readonly requests: Standing | undefined
   readonly tokens: Standing | undefined
@@ -70,6 +81,8 @@ export interface Limiter {
   reserve(user: User, model: string, estimate: () => Estimate): Reservation | Refusal
   /** Where a user stands, with these models. */
   standings(user: User, models: Iterable<string>): Standings
+  /** Every limit over a window that this user has, and has with these models. */
+  readings(user: User, models: Iterable<string>): LimitReading[]
 }
 
 export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
@@ -285,33 +298,41 @@ export function createLimiter(clock: Clock): Limiter {
 
     standings(user, models) {
       if (!isLimited(user)) return { requests: undefined, tokens: undefined }
-      const account = accountOf(user)
-      const names = [...new Set(models)]
-      const least = (kind: 'requests' | 'tokens'): Standing | undefined =>
-        [
-          ...standingsOf(account, user.limits, kind),
-          ...names.flatMap((model) =>
-            standingsOf(accountAt(account, model), limitsAt(user, model), kind),
-          ),
-        ].toSorted((a, b) => a.remaining - b.remaining || b.resetMs - a.resetMs)[0]
+      const readings = readingsOf(user, models)
+      const least = (kind: Kind): Standing | undefined =>
+        readings
+          .filter((reading) => reading.kind === kind)
+          .map(({ limit, left, resetMs }) => ({ limit: limit.amount, remaining: left, resetMs }))
+          .toSorted((a, b) => a.remaining - b.remaining || b.resetMs - a.resetMs)[0]
       return { requests: least('requests'), tokens: least('tokens') }
     },
+
+    readings: (user, models) => (isLimited(user) ? readingsOf(user, models) : []),
   }
 
-  function standingsOf(
+  function readingsOf(user: User, models: Iterable<string>): LimitReading[] {
+    const account = accountOf(user)
+    return [
+      ...readingsAt(account, user.limits),
+      ...[...new Set(models)].flatMap((model) =>
+        readingsAt(accountAt(account, model), limitsAt(user, model), model),
+      ),
+    ]
+  }
+
+  function readingsAt(
     account: Account,
     limits: Limits | undefined,
-    kind: 'requests' | 'tokens',
-  ): Standing[] {
-    if (limits === undefined) return []
-    return limits[kind].map((limit) => {
-      const meter = meterOf(account, kind, limit)
-      return {
-        limit: limit.amount,
-        remaining: Math.max(0, limit.amount - meter.used()),
-        resetMs: meter.msUntilAtMost(0),
-      }
-    })
+    model?: string,
+  ): LimitReading[] {
+    return KINDS.flatMap((kind) =>
+      (limits?.[kind] ?? []).map((limit) => {
+        const meter = meterOf(account, kind, limit)
+        const left = Math.max(0, amountOfLimit(limit, kind) - meter.used())
+        const unit = kind === 'costUsd' ? NANO_PER_DOLLAR : 1
+        return { kind, model, limit, left: left / unit, resetMs: meter.msUntilAtMost(0) }
+      }),
+    )
   }
 }
 
