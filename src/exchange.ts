@@ -20,7 +20,7 @@ import type { Redact } from './errors/redact.ts'
 import { holdEnd } from './exchange/held-end.ts'
 import { createLiveSink } from './exchange/live-sink.ts'
 import type { LiveSink } from './exchange/live-sink.ts'
-import { createInbound, dialectOf, prepareFor } from './exchange/ready.ts'
+import { createInbound, dialectOf, missingKeyError, prepareFor } from './exchange/ready.ts'
 import { classifyFault } from './routing/fault.ts'
 import type { Health } from './routing/health.ts'
 import { createJourney } from './routing/journey.ts'
@@ -315,14 +315,8 @@ function tryTarget(
       new ProxyError('upstream_timeout', 'The deadline passed before any target answered.'),
     )
   }
-  if (provider.credential.kind === 'missing' && !provider.mock) {
-    return failedAttempt(
-      new ProxyError(
-        'upstream_credential',
-        `${provider.name} has no key: ${provider.credential.source} is not set.`,
-      ),
-    )
-  }
+  const withoutKey = missingKeyError(provider)
+  if (withoutKey !== undefined) return failedAttempt(withoutKey)
   const dialect = dialectOf(target, inbound)
   const reading = { nowSeconds: Math.floor(Date.now() / 1000), requestId: trail.id }
   let ready: ReturnType<typeof prepareFor>

@@ -13,8 +13,9 @@ import { toProxyError } from './errors/proxy-error.ts'
 import type { ProxyError } from './errors/proxy-error.ts'
 import { createAllowance } from './exchange/allowance.ts'
 import type { Allowance } from './exchange/allowance.ts'
-import { createInbound, dialectOf, prepareFor } from './exchange/ready.ts'
+import { createInbound, dialectOf, missingKeyError, prepareFor } from './exchange/ready.ts'
 import { renewLimits } from './renew-limits.ts'
+import { classifyFault } from './routing/fault.ts'
 import { createRoutes } from './routing/targets.ts'
 import type { Target } from './routing/targets.ts'
 import { createUseOf } from './usage/past-use.ts'
@@ -45,6 +46,10 @@ export interface Rehearsal {
   /** The user's limits leave no room for the request at all. */
   readonly overLimit: ProxyError | undefined
   readonly targets: readonly RehearsedTarget[]
+  /** Who would be sent to first, as far as can be told offline; `undefined`: nobody. */
+  readonly first: Target | undefined
+  /** What the requested model fails with, where it is not the first. */
+  readonly failure: ProxyError | undefined
 }
 
 export interface RehearsalPlan {
@@ -97,26 +102,39 @@ export async function rehearse(config: Config, plan: RehearsalPlan): Promise<Reh
     overLimit = toProxyError(thrown)
   }
 
-  return {
-    limits,
-    limitsUnknown,
-    overLimit,
-    targets: targets.map((target) => {
-      const dialect = dialectOf(target, inbound)
-      const told = {
-        target,
-        dialect: dialect.name,
-        isRelayed: dialect.name === inbound.caller.name,
-        overLimit: allowance?.moveTo(target),
-      }
-      try {
-        const { notes } = prepareFor(target, dialect, inbound)
-        return { ...told, notes: notes.list, refusal: undefined }
-      } catch (thrown) {
-        return { ...told, notes: [], refusal: toProxyError(thrown) }
-      }
-    }),
+  const rehearsed = targets.map((target): RehearsedTarget => {
+    const dialect = dialectOf(target, inbound)
+    const told = {
+      target,
+      dialect: dialect.name,
+      isRelayed: dialect.name === inbound.caller.name,
+      overLimit: allowance?.moveTo(target),
+    }
+    try {
+      const { notes } = prepareFor(target, dialect, inbound)
+      return { ...told, notes: notes.list, refusal: undefined }
+    } catch (thrown) {
+      return { ...told, notes: [], refusal: toProxyError(thrown) }
+    }
+  })
+  return { limits, limitsUnknown, overLimit, targets: rehearsed, ...findFirst(config, rehearsed) }
+}
+
+/** The first target that nothing known now keeps from being sent to; by the rules of the exchange. */
+function findFirst(
+  { failover }: Config,
+  targets: readonly RehearsedTarget[],
+): Pick<Rehearsal, 'first' | 'failure'> {
+  let failure: ProxyError | undefined
+  for (const [index, { target, refusal, overLimit }] of targets.entries()) {
+    const error = overLimit ?? missingKeyError(target.provider) ?? refusal
+    if (error === undefined) return { first: target, failure }
+    failure ??= error
+    // What a backup cannot be asked says nothing about the next one.
+    const isPassedOver = error === overLimit || (index > 0 && error.code === 'untranslatable')
+    if (!isPassedOver && !failover.on.has(classifyFault(error))) break
   }
+  return { first: undefined, failure }
 }
 
 /** One user's limits as they would be after a start. */

@@ -7,8 +7,8 @@ import type { Config } from '../config/config.ts'
 import type { ExchangeHooks } from '../exchange/call.ts'
 import type { ProxyError } from '../errors/proxy-error.ts'
 import type { UsageRecord } from '../usage/record.ts'
-import { extractFenced } from './ask-answer.ts'
 import type { Answer } from './ask-answer.ts'
+import { createFenceReader, extractFenced } from './ask-extract.ts'
 import type { AskOptions } from './ask-options.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { cutEnd } from './fit.ts'
@@ -54,7 +54,7 @@ export function createAskView(
   const views = {
     text: () => createTextView(io, config, model, options.extract),
     json: () => createJsonView(io, options.extract),
-    jsonl: () => createJsonLinesView(io),
+    jsonl: () => createJsonLinesView(io, options.extract),
   }
   return views[options.format]()
 }
@@ -68,6 +68,7 @@ function createTextView(io: ProgramIo, config: Config, model: string, extract: b
   // Whether what stdout got so far ends in a line break; an answer always does.
   let atLineStart = true
   let anything = false
+  const fence = extract ? createFenceReader() : undefined
   // On a terminal the answer must not move the cursor about or repaint what stands there; bytes for a
   // pipe or a file are left as they came.
   const clean = io.stdout.isTTY === true ? disarm : (text: string): string => text
@@ -97,7 +98,7 @@ function createTextView(io: ProgramIo, config: Config, model: string, extract: b
       switch (piece.type) {
         case 'text':
         case 'refusal':
-          return extract || print(piece.text)
+          return print(fence === undefined ? piece.text : fence.push(piece.text))
         case 'tool-call':
           return extract || print(`${atLineStart ? '' : '\n'}${piece.name}(${piece.input})\n`)
         case 'reasoning':
@@ -115,17 +116,15 @@ function createTextView(io: ProgramIo, config: Config, model: string, extract: b
     end(outcome) {
       const { answer, record, error } = outcome
       spinner.stop()
-      if (extract) {
-        const block = extractFenced(answer.text)
-        if (block === undefined && answer.text !== '' && !quiet) {
-          note('note: no fenced block in the answer; this is all of it')
-        }
-        print(block ?? answer.text)
-      }
+      print(fence?.end() ?? '')
       if (!atLineStart) io.stdout.write('\n')
       // Nobody may mistake a made-up answer for a model's, -q or not.
       if (quiet && record?.mock === true && anything) note(yellow('MOCK: no model was asked'))
-      if (quiet || error !== undefined) return
+      if (quiet) return
+      // Not on stdout, where a shell may be waiting for a script; and not lost, for it was paid for.
+      const isWithoutBlock = error?.code === 'block_missing'
+      if (isWithoutBlock && answer.text !== '') note(disarm(answer.text.replace(/\n$/, '')))
+      if (error !== undefined && !isWithoutBlock) return
       const crossing = answer.headers.get('x-aiproxy-notes')
       if (crossing !== undefined) {
         note(dim(`note: could not cross as it was: ${cleanForTerminal(crossing)}`))
@@ -191,16 +190,13 @@ function createJsonView(io: ProgramIo, extract: boolean): AskView {
     failover() {},
     piece: () => true,
     end(outcome) {
-      const document = describeOutcome(outcome)
-      const { text } = outcome.answer
-      const block = extract ? { extracted: extractFenced(text) ?? null } : {}
-      io.stdout.write(`${jsonLine({ ...document, ...block })}\n`)
+      io.stdout.write(`${jsonLine(describeOutcome(outcome, extract))}\n`)
     },
   }
 }
 
 /** One object a line: `failover`, `text`, `reasoning`, `tool-call`, and last `end`, the whole document. */
-function createJsonLinesView(io: ProgramIo): AskView {
+function createJsonLinesView(io: ProgramIo, extract: boolean): AskView {
   const print = (value: object): boolean => io.stdout.write(`${jsonLine(value)}\n`)
   return {
     start() {},
@@ -211,13 +207,13 @@ function createJsonLinesView(io: ProgramIo): AskView {
       return piece.type === 'finish' || piece.type === 'error' || print(piece)
     },
     end(outcome) {
-      print({ type: 'end', ...describeOutcome(outcome) })
+      print({ type: 'end', ...describeOutcome(outcome, extract) })
     },
   }
 }
 
 /** The document of `ask --json` (cli.md §3). Tokens nobody reported are null, never 0. */
-export function describeOutcome(outcome: AskOutcome): object {
+function describeOutcome(outcome: AskOutcome, extract: boolean): object {
   const { id, user, model, answer, record, costUsd, error } = outcome
   return {
     schema: 'aiproxy.ask/1',
@@ -230,6 +226,7 @@ export function describeOutcome(outcome: AskOutcome): object {
     },
     ...(record?.mock === true ? { mock: true } : {}),
     text: answer.text,
+    ...(extract ? { extracted: extractFenced(answer.text) ?? null } : {}),
     ...(answer.reasoning === '' ? {} : { reasoning: answer.reasoning }),
     ...(answer.toolCalls.length === 0 ? {} : { toolCalls: answer.toolCalls }),
     finish: answer.finish ?? null,

@@ -10,7 +10,6 @@ import type { AskFlags, AskOptions } from './ask-options.ts'
 import { isPromptMissing, readPrompt } from './ask-prompt.ts'
 import { sendQuestion } from './ask-send.ts'
 import { EXIT } from './exit-codes.ts'
-import { explain } from './explain.ts'
 import type { ProgramIo } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
 import { requireUser } from './who.ts'
@@ -52,7 +51,10 @@ export function createAskCommand(io: ProgramIo): Command {
     .option('--jsonl', 'one JSON object a line, as it comes')
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], flags: AskFlags) => {
-      await ask(io, words, parseAskFlags(flags, io.flags.json === true))
+      const json = io.flags.json === true
+      // Whoever reads lines of JSON wants the errors so, too.
+      if (flags.jsonl === true) io.flags.json = true
+      await ask(io, words, parseAskFlags(flags, json))
     })
 }
 
@@ -75,12 +77,16 @@ async function ask(io: ProgramIo, words: readonly string[], options: AskOptions)
   }
   const { user, userFrom } = chooseUser(io, config, options.user)
   const { model, modelFrom } = chooseModel(user, options.model)
-  if (options.explain) {
-    explain(io, config, { ...options, user, userFrom, model, modelFrom })
+  const prompt = await readPrompt({ ...source, limitBytes: config.bodyLimitBytes }, io)
+  const question = { user, model, prompt, options }
+  if (!options.explain) {
+    await sendQuestion(io, config, question)
     return
   }
-  const content = await readPrompt({ ...source, limitBytes: config.bodyLimitBytes }, io)
-  await sendQuestion(io, config, { user, model, content, options })
+  const { explain } = await import('./explain.ts')
+  // Without a prompt yet, the path of any short one.
+  const stand = prompt.parts.length > 0 ? prompt : { content: 'Hello', parts: [] }
+  await explain(io, config, { ...question, prompt: stand, userFrom, modelFrom })
 }
 
 // ── who asks, and whom ──────────────────────────────────────────────────────────────────────────

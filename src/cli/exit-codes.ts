@@ -62,6 +62,7 @@ const BY_ERROR: Record<ErrorCode, ExitCode> = {
   shutting_down: EXIT.failed,
   internal: EXIT.failed,
   not_allowed: EXIT.forbidden,
+  block_missing: EXIT.failed,
   usage_wrong: EXIT.misused,
   config_missing: EXIT.config,
   config_unwritable: EXIT.failed,

@@ -1,11 +1,14 @@
 /** The users as a table, as one user's page, and as JSON. Pure. */
 import type { ChalkInstance } from 'chalk'
-import type { Config, User, UserModel } from '../config/config.ts'
+import type { Config, Limits, User, UserModel } from '../config/config.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
+import type { LimitReading } from '../offline.ts'
 import { renderReadiness } from './banner.ts'
 import { padEnd } from './fit.ts'
 import { cutMiddle, displayWidth, renderTable } from './table.ts'
 import type { TodayUse } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
+import { renderLeft } from './limits-left.ts'
 import { fingerprintOf, renderKeyName } from './users-key-names.ts'
 import { listTargets } from './who.ts'
 import { countOf, renderCost, renderLimits } from './words.ts'
@@ -93,55 +96,116 @@ export function renderUserTable(config: Config, plan: TablePlan): string {
   return lines.map((line) => `${line}\n`).join('')
 }
 
-/** Everything about one user; models with their chain and each target's readiness. */
+/** What is known of a user beside the config. */
+export interface UserNews {
+  /** `undefined`: the log cannot be read quickly. */
+  readonly today: TodayUse | undefined
+  /** What is left of the limits, or why nobody knows. */
+  readonly left: readonly LimitReading[] | ProxyError
+}
+
+/** Everything about one user; each model with its backups below it, and how ready each is. */
 export function renderUserPage(
   config: Config,
   user: User,
-  today: TodayUse | undefined,
+  { today, left }: UserNews,
   paint: ChalkInstance,
 ): string {
-  const { yellow } = paint
   const lines = [
     paint.bold(cleanForTerminal(user.name)),
-    ...keyLines(user, config.keyHints),
-    `  limits   ${renderLimits(user.limits) || 'none'}`,
-    ...(today === undefined
-      ? []
-      : [`  today    ${countOf(today.requests, 'request')}, ${renderToday(today)}`]),
+    ...labelled('key', keyNames(user, config.keyHints)),
+    ...labelled('limits', limitRows(user, left, paint)),
+    ...(today === undefined ? [] : labelled('today', [renderDay(today)])),
     '  models',
+    ...modelLines(config, user, left, paint),
   ]
-  const widthOf = Math.max(0, ...user.models.map((entry) => displayWidth(renderChain(entry))))
-  for (const entry of user.models) {
-    const marks = listTargets(config, user, entry.name).map(({ provider }) =>
-      renderReadiness(provider, paint),
-    )
-    lines.push(`    ${padEnd(renderChain(entry), widthOf)}  ${[...new Set(marks)].join('   ')}`)
-    const limits = entry.limits === undefined ? '' : renderLimits(entry.limits)
-    if (limits !== '') lines.push(`      limits ${limits}`)
-  }
-  if (user.models.length === 0) lines.push(yellow('    none: every request is refused'))
   return `${lines.join('\n')}\n`
 }
 
-/** The user's keys as JSON, by the names that `--revoke` takes; no whole digest. */
-export function describeKeys({ keys }: User, hints: ReadonlyMap<string, string>): object[] {
-  return keys.map((digest) => ({
-    hint: hints.get(digest) ?? null,
-    sha256: fingerprintOf(digest),
-  }))
+function labelled(label: string, rows: readonly string[]): string[] {
+  return rows.map((row, index) => `  ${padEnd(index === 0 ? label : '', 9)}${row}`)
 }
 
-/** The user as JSON; digests of keys stay in the file. */
-export function describeUser(user: User, today: TodayUse | undefined): object {
-  return {
-    user: user.name,
-    models: user.models,
-    keys: user.keys.length,
-    limits: user.limits,
-    ...(today === undefined
-      ? {}
-      : { today: { requests: today.requests, costUsd: today.costUsd ?? null } }),
+/** The user's own limits; those of a model stand below it. */
+function limitRows(user: User, left: UserNews['left'], paint: ChalkInstance): string[] {
+  const text = renderLimits(user.limits)
+  if (left instanceof ProxyError) {
+    const [reason = ''] = left.message.split('\n')
+    return [text || 'none', paint.red(`what is left is unknown: ${cleanForTerminal(reason)}`)]
   }
+  if (text === '') return ['none']
+  const own = left.filter(({ model }) => model === undefined)
+  return joinPairs(renderLeft(own, [{ model: undefined, limits: user.limits }], paint))
+}
+
+function modelLines(
+  config: Config,
+  user: User,
+  left: UserNews['left'],
+  paint: ChalkInstance,
+): string[] {
+  if (user.models.length === 0) return [paint.yellow('    none: every request is refused')]
+  const chains = user.models.map((entry) => ({
+    entry,
+    targets: listTargets(config, user, entry.name),
+  }))
+  const named = chains.flatMap(({ targets }) =>
+    targets.map(({ model }, index) => displayWidth(targetName(model.name, index))),
+  )
+  const width = Math.max(0, ...named)
+  return chains.flatMap(({ entry: { name, limits }, targets }) => {
+    const rows = targets.map(({ model, provider }, index) => {
+      const mark = renderReadiness(provider, paint)
+      return `    ${padEnd(targetName(model.name, index), width)}  ${mark}`
+    })
+    if (limits === undefined || renderLimits(limits) === '') return rows
+    const readings = left instanceof ProxyError ? [] : left.filter(({ model }) => model === name)
+    const known = renderLeft(readings, [{ model: undefined, limits }], paint).map(
+      ([limit, rest]) => [limit.replace(/ for .*$/, ''), rest] as const,
+    )
+    const of = left instanceof ProxyError ? [renderLimits(limits)] : joinPairs(known)
+    const [first = '', ...backups] = rows
+    return [first, ...of.map((row) => `        ${row}`), ...backups]
+  })
+}
+
+/** The requested model, and its backups under it. */
+function targetName(name: string, index: number): string {
+  return `${index === 0 ? '' : '→ '}${cleanForTerminal(name)}`
+}
+
+function joinPairs(pairs: ReadonlyArray<readonly [string, string]>): string[] {
+  const width = Math.max(0, ...pairs.map(([name]) => displayWidth(name)))
+  return pairs.map(([name, text]) => `${padEnd(name, width)}${GAP}${text}`)
+}
+
+/** The user as JSON, in one shape wherever it stands; whole digests of keys stay in the file. */
+export function describeUser(
+  { keyHints }: Pick<Config, 'keyHints'>,
+  { name, models, keys, limits }: User,
+  today: TodayUse | undefined,
+): object {
+  return {
+    user: name,
+    models: models.map((entry) => ({
+      name: entry.name,
+      failover: entry.failover,
+      limits: entry.limits === undefined ? null : describeLimits(entry.limits),
+    })),
+    keys: keys.length,
+    // By the names that `--revoke` takes.
+    keyNames: keys.map((digest) => ({
+      hint: keyHints.get(digest) ?? null,
+      sha256: fingerprintOf(digest),
+    })),
+    limits: describeLimits(limits),
+    today:
+      today === undefined ? null : { requests: today.requests, costUsd: today.costUsd ?? null },
+  }
+}
+
+function describeLimits({ requests, tokens, costUsd, concurrency }: Limits): object {
+  return { requests, tokens, costUsd, concurrency: concurrency ?? null }
 }
 
 function modelsOf(user: User, config: Config): string[] {
@@ -183,13 +247,13 @@ function renderKeys({ keys }: User, hints: ReadonlyMap<string, string>): string 
   return keys.length === 1 ? name : `${name} +${keys.length - 1}`
 }
 
-/** One line a key: by either name `--revoke` takes it. */
-function keyLines({ keys }: User, hints: ReadonlyMap<string, string>): string[] {
-  if (keys.length === 0) return ['  key      name only']
-  return keys.map((digest, index) => {
+/** One row a key: by either name `--revoke` takes it. */
+function keyNames({ keys }: User, hints: ReadonlyMap<string, string>): string[] {
+  if (keys.length === 0) return ['name only: on this machine, whoever says the name']
+  return keys.map((digest) => {
     const names = [renderKeyName(digest, hints)]
     if (hints.has(digest)) names.push(`sha256:${fingerprintOf(digest)}…`)
-    return `  ${index === 0 ? 'key ' : '    '}     ${cleanForTerminal(names.join('  '))}`
+    return cleanForTerminal(names.join('  '))
   })
 }
 
@@ -197,6 +261,12 @@ function keyLines({ keys }: User, hints: ReadonlyMap<string, string>): string[] 
 function renderToday({ requests, costUsd }: TodayUse): string {
   if (requests === 0) return NONE
   return costUsd === undefined ? countOf(requests, 'request') : renderCost(costUsd)
+}
+
+/** For a line of its own. */
+function renderDay({ requests, costUsd }: TodayUse): string {
+  if (requests === 0) return 'nothing yet'
+  return `${countOf(requests, 'request')}, ${costUsd === undefined ? 'cost not known' : renderCost(costUsd)}`
 }
 
 /** As many items as fit; the rest as `+3`. One item that is too long is cut in the middle. */

@@ -5,13 +5,16 @@
 import { Command } from 'commander'
 import type { Config, User } from '../config/config.ts'
 import { nearest } from '../config/nearest.ts'
-import { ProxyError } from '../errors/proxy-error.ts'
+import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
 import { EXIT } from './exit-codes.ts'
 import type { ProgramIo, TodayUse } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
+import { describeLeft } from './limits-left.ts'
 import { createWriterCommands } from './users-commands.ts'
-import { describeKeys, describeUser, renderUserPage, renderUserTable } from './users-view.ts'
-import { listTargets, readinessOf, requireModel, requireUser } from './who.ts'
+import { describeUser, renderUserPage, renderUserTable } from './users-view.ts'
+import type { UserNews } from './users-view.ts'
+import { allowedText, listTargets, requireModel, requireUser } from './who.ts'
+import type { TargetView } from './who.ts'
 import { jsonLine } from './words.ts'
 
 const EXAMPLES = `
@@ -69,7 +72,7 @@ async function list(io: ProgramIo): Promise<void> {
       `${jsonLine({
         schema: 'aiproxy.users/1',
         config: pathOf(config),
-        users: users.map((user) => describeUser(user, todayOf(today, user))),
+        users: users.map((user) => describeUser(config, user, todayOf(today, user))),
       })}\n`,
     )
     return
@@ -93,11 +96,44 @@ async function show(io: ProgramIo, name: string): Promise<void> {
   const config = await io.loadConfig()
   const user = requireUser(config, name)
   const today = todayOf(await io.readToday?.(config, io.now()), user)
+  const left = await readLeft(io, config, user)
+  if (io.flags.json !== true) {
+    io.stdout.write(renderUserPage(config, user, { today, left }, io.paintOut))
+    return
+  }
+  const isKnown = !(left instanceof ProxyError)
   io.stdout.write(
-    io.flags.json === true
-      ? `${jsonLine({ schema: 'aiproxy.user/1', config: pathOf(config), ...describeUser(user, today), keyNames: describeKeys(user, config.keyHints) })}\n`
-      : renderUserPage(config, user, today, io.paintOut),
+    `${jsonLine({
+      schema: 'aiproxy.user/1',
+      config: pathOf(config),
+      ...describeUser(config, user, today),
+      left: isKnown ? describeLeft(left) : null,
+      ...(isKnown ? {} : { leftUnknown: left.message }),
+      chains: user.models.map((entry) => ({
+        model: entry.name,
+        chain: describeChain(listTargets(config, user, entry.name)),
+      })),
+    })}\n`,
   )
+}
+
+/** What is left of a user's limits; where the log cannot be read, the reason, which is no reason to show nothing. */
+async function readLeft(io: ProgramIo, config: Config, user: User): Promise<UserNews['left']> {
+  try {
+    const { readLimits } = await import('../offline.ts')
+    return await readLimits(config, user, { monotonicMs: io.monotonic, wallMs: io.now })
+  } catch (thrown) {
+    return toProxyError(thrown)
+  }
+}
+
+function describeChain(targets: readonly TargetView[]): object[] {
+  return targets.map(({ model, provider, readiness }) => ({
+    model: model.name,
+    provider: provider.name,
+    ready: readiness !== 'no-key',
+    mock: provider.mock,
+  }))
 }
 
 async function can(io: ProgramIo, name: string, model: string): Promise<void> {
@@ -115,12 +151,7 @@ async function can(io: ProgramIo, name: string, model: string): Promise<void> {
         user: user.name,
         model,
         allowed,
-        chain: targets.map(({ model: { name: target }, provider }) => ({
-          model: target,
-          provider: provider.name,
-          ready: readinessOf(provider) !== 'no-key',
-          mock: provider.mock,
-        })),
+        chain: describeChain(targets),
       })}\n`,
     )
     return
@@ -128,7 +159,7 @@ async function can(io: ProgramIo, name: string, model: string): Promise<void> {
   const { green, red } = io.paintOut
   const line = allowed
     ? `${green('yes')}  ${cleanForTerminal(chain.join(' → '))}`
-    : `${red('no')}   ${cleanForTerminal(`allowed: ${user.models.map((entry) => entry.name).join(', ')}`)}`
+    : `${red('no')}   ${cleanForTerminal(`allowed: ${allowedText(user)}`)}`
   io.stdout.write(`${line}\n`)
 }
 

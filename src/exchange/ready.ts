@@ -2,6 +2,7 @@
  * A request made ready for one target: what the exchange does before it sends, and all that is done where
  * nothing is sent (`ask --explain`). Pure.
  */
+import type { Provider } from '../config/config.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { ChatRequest, JsonObject } from '../dialects/neutral.ts'
 import { createNotes } from '../dialects/notes.ts'
@@ -9,6 +10,7 @@ import type { NoteList } from '../dialects/notes.ts'
 import { prepareCall } from '../dialects/prepare.ts'
 import type { Inbound, PreparedCall } from '../dialects/prepare.ts'
 import { callerDialect, targetDialect } from '../dialects/registry.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
 import type { Target } from '../routing/targets.ts'
 import type { Call } from './call.ts'
 
@@ -32,6 +34,15 @@ export function createInbound(
     },
     decoded: () => decoded,
   }
+}
+
+/** What an attempt at a provider without its key ends with; `undefined` where it has one, or needs none. */
+export function missingKeyError({ name, credential, mock }: Provider): ProxyError | undefined {
+  if (credential.kind !== 'missing' || mock) return undefined
+  return new ProxyError(
+    'upstream_credential',
+    `${name} has no key: ${credential.source} is not set.`,
+  )
 }
 
 /** The language in which this target is asked this. */

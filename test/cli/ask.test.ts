@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { extractFenced } from '../../src/cli/ask-answer.ts'
+import { extractFenced } from '../../src/cli/ask-extract.ts'
 import type { ChatPiece } from '../../src/app.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import type { UsageRecord } from '../../src/usage/record.ts'
