@@ -8,10 +8,10 @@ export interface AskFlags {
   readonly user?: string
   readonly model?: string
   readonly system?: string
-  readonly file: readonly string[]
+  readonly file?: readonly string[]
   readonly temperature?: string
   readonly maxTokens?: string
-  readonly option: readonly string[]
+  readonly option?: readonly string[]
   readonly stream: boolean
   readonly extract?: boolean
   readonly failover: boolean
@@ -45,16 +45,17 @@ export interface AskOptions {
 export function parseAskFlags(flags: AskFlags, json: boolean): AskOptions {
   if (json && flags.jsonl === true)
     throw new ProxyError('usage_wrong', '--json or --jsonl, not both')
-  if (flags.file.filter((path) => path === '-').length > 1) {
+  const { file: files = [], option = [] } = flags
+  if (files.filter((path) => path === '-').length > 1) {
     throw new ProxyError('usage_wrong', '--file - is stdin, which can be read only once')
   }
   const extras = new Map<string, JsonValue>()
-  for (const text of flags.option) addExtra(extras, text, flags)
+  for (const text of option) addExtra(extras, text, flags)
   return {
     user: flags.user,
     model: flags.model,
     system: flags.system,
-    files: flags.file,
+    files,
     temperature: flags.temperature === undefined ? undefined : parseTemperature(flags.temperature),
     maxTokens: flags.maxTokens === undefined ? undefined : parseMaxTokens(flags.maxTokens),
     extras,

@@ -1,7 +1,7 @@
 /** `aiproxy ask --explain` in words: a head, the limits, then a block for each target. Pure. */
 import { cleanForTerminal } from './clean.ts'
 import type { ExplainedTarget, Explanation } from './explain.ts'
-import { padEnd } from './fit.ts'
+import { padEnd, wrapWords } from './fit.ts'
 import type { ProgramIo } from './io.ts'
 import { renderLeft } from './limits-left.ts'
 import { cutMiddle, displayWidth } from './table.ts'
@@ -153,25 +153,9 @@ function namesOf(names: readonly string[]): string {
 
 /** A label, words two spaces apart, and what does not fit on lines below, under the first word. */
 function wrapper(columns: number, indent: string): Place {
-  const margin = indent.length + LABEL_COLUMNS
-  const room = Math.max(LEAST_TEXT, columns - margin)
-  return (label, words) => {
-    const lines: string[] = []
-    for (const word of words.join(GAP).split(/(?<= )(?=\S)/)) {
-      const last = lines.at(-1)
-      const joined = (last ?? '') + word
-      if (last !== undefined && visibleWidth(joined.trimEnd()) <= room)
-        lines[lines.length - 1] = joined
-      else lines.push(word)
-    }
-    return lines.map((line, index) =>
+  const room = Math.max(LEAST_TEXT, columns - indent.length - LABEL_COLUMNS)
+  return (label, words) =>
+    wrapWords(words.join(GAP), room).map((line, index) =>
       (indent + padEnd(index === 0 ? label : '', LABEL_COLUMNS) + line).trimEnd(),
     )
-  }
-}
-
-/** Width without the colours that paint has put in. */
-function visibleWidth(text: string): number {
-  // oxlint-disable-next-line no-control-regex -- the escape character is what is looked for
-  return displayWidth(text.replace(/\u001b\[[\d;]*m/g, ''))
 }

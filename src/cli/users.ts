@@ -10,30 +10,20 @@ import { EXIT } from './exit-codes.ts'
 import type { ProgramIo, TodayUse } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
 import { describeLeft } from './limits-left.ts'
+import { setHelpPage } from './help-page.ts'
 import { createWriterCommands } from './users-commands.ts'
+import { usersPage } from './users-help.ts'
 import { describeUser, renderUserPage, renderUserTable } from './users-view.ts'
 import type { UserNews } from './users-view.ts'
 import { allowedText, listTargets, requireModel, requireUser } from './who.ts'
 import type { TargetView } from './who.ts'
 import { jsonLine } from './words.ts'
 
-const EXAMPLES = `
-Examples
-  aiproxy users
-  aiproxy users show user-a
-  aiproxy users can user-b gpt-5 && echo yes
-  aiproxy users add me --model gpt-5 --failover gpt-5=claude-sonnet-4-20250514
-  aiproxy users allow user-b 'claude-*' --dry-run
-  aiproxy users limit user-b tokens=200k/day cost=5USD/day
-  aiproxy users key user-b > key.txt
-`
-
 /** The `users` command with its subcommands. */
 export function createUsersCommand(io: ProgramIo): Command {
   const command = new Command('users')
     .summary('the users and their models')
-    .description('Who may use which model, with which backup and limits.')
-    .addHelpText('after', EXAMPLES)
+    .description('who may use which model, with which backups and limits')
 
   command
     .command('list', { isDefault: true })
@@ -46,20 +36,22 @@ export function createUsersCommand(io: ProgramIo): Command {
     })
   command
     .command('show')
-    .description("one user's models, chains, limits and keys")
+    .description("one user: chains, limits and what is left, keys, today's use")
     .argument('<user>')
     .action(async (name: string) => {
       await show(io, name)
     })
   command
     .command('can')
-    .description('may this user use this model? exit 0 or 4')
+    .description('yes or no, and the chain; exit 0 or 4')
     .argument('<user>')
     .argument('<model>')
     .action(async (name: string, model: string) => {
       await can(io, name, model)
     })
   for (const writer of createWriterCommands(io)) command.addCommand(writer)
+  setHelpPage(command, io.stdout, usersPage(''))
+  for (const child of command.commands) setHelpPage(child, io.stdout, usersPage(child.name()))
   return command
 }
 
