@@ -12,7 +12,7 @@ import type { Question } from './ask-call.ts'
 import { extractFenced } from './ask-extract.ts'
 import { createAskView } from './ask-view.ts'
 import type { AskOutcome } from './ask-view.ts'
-import { EXIT } from './exit-codes.ts'
+import { exitAfter } from './exit-codes.ts'
 import type { ProgramIo, StopSignal } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
 import { mayUse, refuse, requireModel } from './who.ts'
@@ -91,6 +91,7 @@ export async function sendQuestion(
     answer,
     record,
     costUsd: record === undefined ? undefined : costOf?.(record),
+    stoppedBy: leaving.who,
   }
   const error =
     leaving.who === undefined ? failureOf(config, question, { ...outcome, thrown }) : undefined
@@ -139,10 +140,6 @@ function watchForLeaving(io: ProgramIo, answer: Answer): Leaving {
   }
 }
 
-function exitAfter(signal: StopSignal): number {
-  return signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
-}
-
 /** What went wrong, in the words of the command line; `undefined` where the answer is whole. */
 function failureOf(
   config: Config,
@@ -164,10 +161,11 @@ function failureOf(
     return new ProxyError('block_missing', 'there is no fenced block in the answer')
   }
   const reason = flatten(answer.failure ?? 'the stream ended early').replace(/\.$/, '')
+  const shown = options.extract ? (extractFenced(answer.text) ?? '') : answer.text
   return new ProxyError(
     'upstream_truncated',
-    answer.text === ''
-      ? `${reason}: it was cut before any text came`
+    shown === ''
+      ? `${reason}: it was cut before any ${options.extract ? 'block' : 'text'} came`
       : `${reason}: the answer above is incomplete`,
   )
 }

@@ -10,9 +10,9 @@ import type { UsageRecord } from '../usage/record.ts'
 import type { Answer } from './ask-answer.ts'
 import { createFenceReader, extractFenced } from './ask-extract.ts'
 import type { AskOptions } from './ask-options.ts'
-import { exitCodeOf } from './exit-codes.ts'
+import { exitAfter, exitCodeOf } from './exit-codes.ts'
 import { cutEnd } from './fit.ts'
-import type { ProgramIo } from './io.ts'
+import type { ProgramIo, StopSignal } from './io.ts'
 import { errorDocument } from './report-error.ts'
 import { displayWidth } from './table.ts'
 import { startSpinner } from './spinner.ts'
@@ -33,6 +33,8 @@ export interface AskOutcome {
   readonly costUsd: number | undefined
   /** Why it failed or was cut. */
   readonly error: ProxyError | undefined
+  /** The signal that ended it early. */
+  readonly stoppedBy: StopSignal | undefined
 }
 
 export interface AskView {
@@ -165,13 +167,14 @@ function reasonOf({ failed, message }: FailoverEvent, config: Config): string {
 }
 
 /** `claude-sonnet-4-20250514 · anthropic · 13 in + 39 out · $0.0006 · 0.8s` */
-function renderFooter({ model, record, answer, costUsd }: AskOutcome): string {
+function renderFooter({ model, record, answer, costUsd, stoppedBy }: AskOutcome): string {
   const about = record?.estimated === true ? '~' : ''
   const tokens = (count: number | undefined): string =>
     count === undefined ? '?' : `${about}${renderCount(count)}`
   const prompt = record?.prompt_tokens ?? answer.usage?.promptTokens
   const completion = record?.completion_tokens ?? answer.usage?.completionTokens
   return [
+    ...(stoppedBy === undefined ? [] : ['interrupted']),
     cleanForTerminal(record?.served_model ?? answer.servedModel ?? model),
     ...(record?.provider === undefined ? [] : [cleanForTerminal(record.provider)]),
     ...(prompt === undefined && completion === undefined
@@ -214,7 +217,7 @@ function createJsonLinesView(io: ProgramIo, extract: boolean): AskView {
 
 /** The document of `ask --json` (cli.md §3). Tokens nobody reported are null, never 0. */
 function describeOutcome(outcome: AskOutcome, extract: boolean): object {
-  const { id, user, model, answer, record, costUsd, error } = outcome
+  const { id, user, model, answer, record, costUsd, error, stoppedBy } = outcome
   return {
     schema: 'aiproxy.ask/1',
     id,
@@ -244,6 +247,7 @@ function describeOutcome(outcome: AskOutcome, extract: boolean): object {
     ...(answer.headers.has('x-aiproxy-notes')
       ? { notes: answer.headers.get('x-aiproxy-notes') }
       : {}),
+    ...(stoppedBy === undefined ? {} : { interrupted: stoppedBy, exitCode: exitAfter(stoppedBy) }),
     ...(error === undefined ? {} : errorDocument(error, exitCodeOf(error.code))),
   }
 }

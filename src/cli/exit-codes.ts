@@ -70,6 +70,11 @@ const BY_ERROR: Record<ErrorCode, ExitCode> = {
   port_in_use: EXIT.config,
 }
 
+/** The exit code after a signal that ended what was asked for. */
+export function exitAfter(signal: 'SIGINT' | 'SIGTERM'): ExitCode {
+  return signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+}
+
 /** The exit code for an error that reached the top of the command line. */
 export function exitCodeOf(code: ErrorCode): ExitCode {
   return BY_ERROR[code]
