@@ -10,7 +10,7 @@ import { createPaint } from './paint.ts'
 import { firstChangedLine, renderDiff } from './users-diff.ts'
 import { fingerprintOf } from './users-key-names.ts'
 import type { Note, Plan } from './users-plan.ts'
-import { describeUser } from './users-view.ts'
+import { describeKeys, describeUser } from './users-view.ts'
 import { readinessOf } from './who.ts'
 import { jsonLine, quoteForShell, renderKeySource } from './words.ts'
 
@@ -168,7 +168,7 @@ export function report(io: ProgramIo, file: FileToEdit, outcome: Outcome): void 
 function describeChanged(name: string, config: Config): object | null {
   const user = config.users.get(name)
   if (user === undefined) return null
-  return describeUser(config, user, undefined)
+  return { ...describeUser(user, undefined), keyNames: describeKeys(user, config) }
 }
 
 /** The command of a note works on the same file as the one that was just run. */

@@ -179,9 +179,8 @@ function joinPairs(pairs: ReadonlyArray<readonly [string, string]>): string[] {
   return pairs.map(([name, text]) => `${padEnd(name, width)}${GAP}${text}`)
 }
 
-/** The user as JSON, in one shape wherever it stands; whole digests of keys stay in the file. */
+/** The user as JSON, in one shape wherever it stands; digests of keys stay in the file. */
 export function describeUser(
-  { keyHints }: Pick<Config, 'keyHints'>,
   { name, models, keys, limits }: User,
   today: TodayUse | undefined,
 ): object {
@@ -193,15 +192,18 @@ export function describeUser(
       limits: entry.limits === undefined ? null : describeLimits(entry.limits),
     })),
     keys: keys.length,
-    // By the names that `--revoke` takes.
-    keyNames: keys.map((digest) => ({
-      hint: keyHints.get(digest) ?? null,
-      sha256: fingerprintOf(digest),
-    })),
     limits: describeLimits(limits),
     today:
       today === undefined ? null : { requests: today.requests, costUsd: today.costUsd ?? null },
   }
+}
+
+/** The user's keys as JSON, by the names that `--revoke` takes; no whole digest. */
+export function describeKeys({ keys }: User, { keyHints }: Pick<Config, 'keyHints'>): object[] {
+  return keys.map((digest) => ({
+    hint: keyHints.get(digest) ?? null,
+    sha256: fingerprintOf(digest),
+  }))
 }
 
 function describeLimits({ requests, tokens, costUsd, concurrency }: Limits): object {

@@ -13,7 +13,7 @@ import { describeLeft } from './limits-left.ts'
 import { setHelpPage } from './help-page.ts'
 import { createWriterCommands } from './users-commands.ts'
 import { usersPage } from './users-help.ts'
-import { describeUser, renderUserPage, renderUserTable } from './users-view.ts'
+import { describeKeys, describeUser, renderUserPage, renderUserTable } from './users-view.ts'
 import type { UserNews } from './users-view.ts'
 import { allowedText, listTargets, requireModel, requireUser } from './who.ts'
 import type { TargetView } from './who.ts'
@@ -64,7 +64,7 @@ async function list(io: ProgramIo): Promise<void> {
       `${jsonLine({
         schema: 'aiproxy.users/1',
         config: pathOf(config),
-        users: users.map((user) => describeUser(config, user, todayOf(today, user))),
+        users: users.map((user) => describeUser(user, todayOf(today, user))),
       })}\n`,
     )
     return
@@ -98,7 +98,8 @@ async function show(io: ProgramIo, name: string): Promise<void> {
     `${jsonLine({
       schema: 'aiproxy.user/1',
       config: pathOf(config),
-      ...describeUser(config, user, today),
+      ...describeUser(user, today),
+      keyNames: describeKeys(user, config),
       left: isKnown ? describeLeft(left) : null,
       ...(isKnown ? {} : { leftUnknown: left.message }),
       chains: user.models.map((entry) => ({
