@@ -15,6 +15,9 @@ import { countOf, renderCost, renderLimits } from './words.ts'
 
 const NONE = '–'
 const GAP = '  '
+const ARROW = ' → '
+// Less of a list, or of a name, tells nothing.
+const LEAST_LIST = 8
 
 interface TablePlan {
   /** Without it there is no TODAY column: no number is better than a wrong one. */
@@ -28,73 +31,42 @@ interface TablePlan {
 export function renderUserTable(config: Config, plan: TablePlan): string {
   const users = [...config.users.values()]
   const { today, columns, paint } = plan
+  const names = users.map(({ name }) => cleanForTerminal(name))
+  const keys = users.map((user) => renderKeys(user, config.keyHints))
+  const uses = users.map(({ name }) => renderToday(today?.get(name) ?? NOTHING_TODAY))
+  const lists: ListColumn[] = [
+    { head: 'MODELS', gap: ' ', cells: users.map((user) => modelsOf(user, config)) },
+    { head: 'FAILOVER', gap: ', ', cells: users.map((user) => chainsOf(user, config)) },
+    { head: 'LIMITS', gap: ', ', cells: users.map(limitsOf) },
+  ]
+  const others = [widest('USER', names), widest('KEY', keys)]
+  if (today !== undefined) others.push(widest('TODAY', uses))
+  const room =
+    columns === undefined
+      ? Infinity
+      : columns - sum(others) - GAP.length * (others.length + lists.length - 1)
+  const [models = [], chains = [], limits = []] = fitLists(lists, room)
   const heads = ['USER', 'MODELS', 'KEY', 'FAILOVER', 'LIMITS']
-  if (today !== undefined) heads.push('TODAY')
-  const lists = users.map((user) => ({
-    models: modelsOf(user, config),
-    chains: chainsOf(user, config),
-  }))
-  const fixed = users.map((user) => ({
-    user: cleanForTerminal(user.name),
-    key: renderKeys(user, config.keyHints),
-    limits: renderLimits(user.limits) || NONE,
-    today: renderToday(today?.get(user.name) ?? { requests: 0, costUsd: 0 }),
-  }))
-
-  let widths = [Infinity, Infinity]
-  if (columns !== undefined) {
-    const others = [
-      widest(
-        'USER',
-        fixed.map((row) => row.user),
-      ),
-      widest(
-        'KEY',
-        fixed.map((row) => row.key),
-      ),
-      widest(
-        'LIMITS',
-        fixed.map((row) => row.limits),
-      ),
-      ...(today === undefined
-        ? []
-        : [
-            widest(
-              'TODAY',
-              fixed.map((row) => row.today),
-            ),
-          ]),
-    ]
-    const room = columns - sum(others) - GAP.length * (heads.length - 1)
-    widths = share(
-      room,
-      widest(
-        'MODELS',
-        lists.map(({ models }) => models.join(' ')),
-      ),
-      widest(
-        'FAILOVER',
-        lists.map(({ chains }) => chains.join(', ')),
-      ),
-    )
-  }
-  const [modelColumns = Infinity, chainColumns = Infinity] = widths
-  const rows = fixed.map((row, index) => [
-    row.user,
-    fitList(lists[index]?.models ?? [], ' ', modelColumns),
-    row.key,
-    fitList(lists[index]?.chains ?? [], ', ', chainColumns) || NONE,
-    row.limits,
-    ...(today === undefined ? [] : [row.today]),
-  ])
   const lines = renderTable({
-    columns: heads.map((header) => ({ header, align: 'left' })),
-    rows,
+    columns: [...heads, ...(today === undefined ? [] : ['TODAY'])].map((header) => ({
+      header,
+      align: 'left',
+    })),
+    rows: users.map((_, at) => [
+      names[at] ?? '',
+      models[at] ?? '',
+      keys[at] ?? '',
+      chains[at] || NONE,
+      limits[at] || NONE,
+      ...(today === undefined ? [] : [uses[at] ?? '']),
+    ]),
     rules: false,
     paintFrame: paint.bold,
   })
   return lines.map((line) => `${line}\n`).join('')
 }
+
+const NOTHING_TODAY: TodayUse = { requests: 0, costUsd: 0 }
 
 /** What is known of a user beside the config. */
 export interface UserNews {
@@ -237,7 +209,12 @@ function splitOffMock(user: User, config: Config): [own: UserModel[], made: User
 }
 
 function renderChain({ name, failover }: UserModel): string {
-  return cleanForTerminal([name, ...failover].join(' → '))
+  return cleanForTerminal([name, ...failover].join(ARROW))
+}
+
+function limitsOf({ limits }: User): string[] {
+  const text = renderLimits(limits)
+  return text === '' ? [] : text.split(', ')
 }
 
 /** `name only`, `aip_…k3Qd`, `aip_…k3Qd +1`; a digest of which the file says nothing is just a key. */
@@ -271,25 +248,66 @@ function renderDay({ requests, costUsd }: TodayUse): string {
   return `${countOf(requests, 'request')}, ${costUsd === undefined ? 'cost not known' : renderCost(costUsd)}`
 }
 
-/** As many items as fit; the rest as `+3`. One item that is too long is cut in the middle. */
-function fitList(items: readonly string[], separator: string, columns: number): string {
-  const whole = items.join(separator)
-  if (displayWidth(whole) <= columns) return whole
-  for (let shown = items.length - 1; shown > 0; shown--) {
-    const text = `${items.slice(0, shown).join(separator)} +${items.length - shown}`
-    if (displayWidth(text) <= columns) return text
-  }
-  const rest = items.length > 1 ? ` +${items.length - 1}` : ''
-  return cutMiddle(items[0] ?? '', Math.max(1, columns - rest.length)) + rest
+/** A column of lists, one a row. */
+interface ListColumn {
+  readonly head: string
+  /** Between two items. */
+  readonly gap: string
+  readonly cells: ReadonlyArray<readonly string[]>
 }
 
-/** Two columns in `room`: each what it needs where that fits, else half of it or what the other leaves. */
-function share(room: number, first: number, second: number): [number, number] {
-  const half = Math.floor(room / 2)
-  if (first + second <= room) return [first, second]
-  if (first <= half) return [first, Math.max(8, room - first)]
-  if (second <= room - half) return [Math.max(8, room - second), second]
-  return [Math.max(8, half), Math.max(8, room - half)]
+/**
+ * The cells of each column as text, all columns together in `room`: the narrow ones first, each at most its
+ * share of what is left; and what the last ones did not need goes to the others.
+ */
+function fitLists(columns: readonly ListColumn[], room: number): string[][] {
+  const fitAll = ({ gap, cells }: ListColumn, width: number): string[] =>
+    cells.map((items) => fitList(items, gap, width))
+  const widthOf = (column: ListColumn, texts: readonly string[]): number =>
+    widest(column.head, texts)
+  const natural = columns.map((column) => widthOf(column, fitAll(column, Infinity)))
+  const order = columns.map((_, at) => at).toSorted((a, b) => natural[a]! - natural[b]!)
+  const fitted: string[][] = columns.map(() => [])
+  let rest = room
+  for (const [turn, at] of order.entries()) {
+    const column = columns[at]!
+    fitted[at] = fitAll(column, Math.max(LEAST_LIST, Math.floor(rest / (order.length - turn))))
+    rest -= widthOf(column, fitted[at])
+  }
+  for (const at of order) {
+    const column = columns[at]!
+    const before = widthOf(column, fitted[at]!)
+    fitted[at] = fitAll(column, Math.max(LEAST_LIST, before + Math.max(0, rest)))
+    rest -= widthOf(column, fitted[at]) - before
+  }
+  return fitted
+}
+
+/** As many items as fit; the rest as `+3`. One item that is too long is cut. */
+function fitList(items: readonly string[], gap: string, columns: number): string {
+  const whole = items.join(gap)
+  if (displayWidth(whole) <= columns) return whole
+  for (let shown = items.length - 1; shown > 0; shown--) {
+    const text = `${items.slice(0, shown).join(gap)} +${numberOf(items.slice(shown))}`
+    if (displayWidth(text) <= columns) return text
+  }
+  const rest = items.length > 1 ? ` +${numberOf(items.slice(1))}` : ''
+  return fitItem(items[0] ?? '', Math.max(1, columns - displayWidth(rest))) + rest
+}
+
+/** How many they are; `(+13 mock)` stands for thirteen. */
+function numberOf(items: readonly string[]): number {
+  return sum(items.map((item) => Number(/^\(\+(\d+) /.exec(item)?.[1] ?? 1)))
+}
+
+/** One item; of a chain the first name and how many come after it, where not even two have room. */
+function fitItem(item: string, columns: number): string {
+  const [first = '', ...backups] = item.split(ARROW)
+  if (displayWidth(item) <= columns || backups.length === 0) return cutMiddle(item, columns)
+  const more = backups.length > 1 ? ` +${backups.length - 1}` : ''
+  const room = columns - displayWidth(`${first}${ARROW}${more}`)
+  if (room >= LEAST_LIST) return `${first}${ARROW}${cutMiddle(backups[0] ?? '', room)}${more}`
+  return cutMiddle(`${first}${ARROW}+${backups.length}`, columns)
 }
 
 function widest(head: string, cells: readonly string[]): number {
