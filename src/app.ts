@@ -2,11 +2,9 @@
  * Wiring: builds the rooms and hands each what it needs. Decides nothing. A reload builds again what comes
  * out of the config, and keeps what has memory: health, connections, the open log.
  */
-import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { identifyCaller } from './access/identify.ts'
 import { createLimiter } from './access/limits.ts'
-import type { Limiter, Renewal } from './access/limits.ts'
 import { isLoopback } from './config/address.ts'
 import type { Config, Provider } from './config/config.ts'
 import { deepFreeze } from './config/freeze.ts'
@@ -16,6 +14,7 @@ import { runExchange } from './exchange.ts'
 import type { Call, ExchangeHooks, ReplySink } from './exchange/call.ts'
 import type { Rooms } from './exchange.ts'
 import type { MockProvider } from './mock/mock.ts'
+import { renewLimits } from './renew-limits.ts'
 import { createHealth, renameTargets } from './routing/health.ts'
 import { createRoutes, createTarget } from './routing/targets.ts'
 import { createRequestIdMint } from './server/request-id.ts'
@@ -27,8 +26,7 @@ import type { Ledger } from './usage/ledger.ts'
 import { createOpenFiles } from './usage/open-files.ts'
 import type { OpenFiles } from './usage/open-files.ts'
 import { METRICS_TYPE, createMetrics } from './usage/metrics.ts'
-import { createUseOf, readPastUse } from './usage/past-use.ts'
-import type { UseOf } from './usage/past-use.ts'
+import { createUseOf } from './usage/past-use.ts'
 import { createPriceLookup, recordCostUsd } from './usage/prices.ts'
 import type { PriceOf } from './usage/prices.ts'
 
@@ -314,27 +312,6 @@ function createProviderNames(): (provider: Provider) => number {
     numbers.set(provider, last)
     return last
   }
-}
-
-/**
- * Limits for this config, told what was used before they began; in force after `commit`. Where nothing is
- * newly limited the log is not looked at. Throws ProxyError `usage_log_unavailable`.
- */
-async function renewLimits(limits: Limiter, config: Config, useOf: UseOf): Promise<Renewal> {
-  const renewal = limits.renew(config.users.values())
-  const { past } = renewal
-  if (past === undefined) return renewal
-  await readPastUse({
-    log: config.log,
-    sinceMs: past.sinceMs,
-    users: past.users,
-    useOf,
-    onUse: (use) => {
-      past.add(use)
-    },
-    pause: () => setImmediate(),
-  })
-  return renewal
 }
 
 /** Throws `config_invalid`, named after the setting, for a new file that cannot be written. */

@@ -11,17 +11,16 @@ import { createAnswerPipe } from './dialects/answer-pipe.ts'
 import { NO_HINTS } from './dialects/dialect.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import { mapReplyHeaders } from './dialects/headers.ts'
-import type { ChatRequest, JsonObject } from './dialects/neutral.ts'
-import { createNotes, renderNotes } from './dialects/notes.ts'
+import { renderNotes } from './dialects/notes.ts'
 import { answerLocally } from './dialects/local-answers.ts'
-import { prepareCall } from './dialects/prepare.ts'
-import type { Inbound, PreparedCall } from './dialects/prepare.ts'
-import { callerDialect, targetDialect } from './dialects/registry.ts'
+import type { Inbound } from './dialects/prepare.ts'
+import { callerDialect } from './dialects/registry.ts'
 import { ProxyError, toProxyError } from './errors/proxy-error.ts'
 import type { Redact } from './errors/redact.ts'
 import { HeldSink } from './exchange/held-end.ts'
 import { createLiveSink } from './exchange/live-sink.ts'
 import type { LiveSink } from './exchange/live-sink.ts'
+import { createInbound, dialectOf, missingKeyError, prepareFor } from './exchange/ready.ts'
 import { classifyFault } from './routing/fault.ts'
 import type { Health } from './routing/health.ts'
 import { createJourney } from './routing/journey.ts'
@@ -248,23 +247,6 @@ function whoIsCalling(call: Call, rooms: Rooms): User {
   return user
 }
 
-function createInbound(call: Call, body: Uint8Array, json: JsonObject): Inbound {
-  const caller = callerDialect(call.api)
-  let decoded: ChatRequest | undefined
-  return {
-    api: call.api,
-    caller,
-    headers: call.headers,
-    body,
-    json,
-    stream: json['stream'] === true,
-    request() {
-      return (decoded ??= caller.decodeRequest(json))
-    },
-    decoded: () => decoded,
-  }
-}
-
 function startJourney(
   targets: readonly Target[],
   deadlineAtMs: number,
@@ -326,28 +308,19 @@ function tryTarget(
   sink: ReplySink,
   { rooms, trail, allowance }: Surroundings,
 ): RunningAttempt {
-  const { model, provider } = target
+  const { provider } = target
   if (remainingMs <= 0) {
     return failedAttempt(
       new ProxyError('upstream_timeout', 'The deadline passed before any target answered.'),
     )
   }
-  if (provider.credential.kind === 'missing' && !provider.mock) {
-    return failedAttempt(
-      new ProxyError(
-        'upstream_credential',
-        `${provider.name} has no key: ${provider.credential.source} is not set.`,
-      ),
-    )
-  }
-  const dialect = targetDialect(provider, model.upstreamName, inbound, model.rules)
-  const { upstreamName, maxTokens, strict, rules } = model
-  const traits = { model: upstreamName, maxTokens, strict, rules }
-  const notes = createNotes(model.strict)
+  const withoutKey = missingKeyError(provider)
+  if (withoutKey !== undefined) return failedAttempt(withoutKey)
+  const dialect = dialectOf(target, inbound)
   // Objects are written out and not spread: that is a slow copy, and these are made for every request.
   const nowSeconds = Math.floor(Date.now() / 1000)
   const requestId = trail.id
-  let prepared: PreparedCall
+  let ready: ReturnType<typeof prepareFor>
   try {
     const own = answerLocally(inbound, dialect, { nowSeconds, requestId, hints: NO_HINTS })
     if (own !== undefined) {
@@ -357,10 +330,11 @@ function tryTarget(
       ]
       return localAttempt(sink, headers, own.body)
     }
-    prepared = prepareCall(inbound, dialect, traits, notes)
+    ready = prepareFor(target, dialect, inbound)
   } catch (thrown) {
     return failedAttempt(toProxyError(thrown))
   }
+  const { prepared, notes } = ready
 
   return startAttempt(
     {
@@ -433,13 +407,13 @@ function passOn(
 function explain(
   error: ProxyError,
   headers: UpstreamHeaders | undefined,
-  { model, provider }: Target,
+  target: Target,
   inbound: Inbound,
   redact: Redact,
 ): ProxyError {
-  const explained = aboutOurKey(error, provider.name)
+  const explained = aboutOurKey(error, target.provider.name)
   if (headers !== undefined) {
-    const dialect = targetDialect(provider, model.upstreamName, inbound, model.rules)
+    const dialect = dialectOf(target, inbound)
     // Whether a client should retry is for us to say: we have.
     explained.headers = passOn(headers, dialect, inbound, redact).filter(
       ([name]) => name !== 'x-should-retry',

@@ -49,6 +49,17 @@ export interface Standing {
   readonly resetMs: number
 }
 
+/** One limit and what is left of it now, in the limit's own unit (requests, tokens, US dollars). */
+export interface LimitReading {
+  readonly kind: Kind
+  /** The model, where the limit is one of a model. */
+  readonly model: string | undefined
+  readonly limit: Limit
+  readonly left: number
+  /** Until all of it is there again. */
+  readonly resetMs: number
+}
+
 export interface Standings {
   readonly requests: Standing | undefined
   readonly tokens: Standing | undefined
@@ -77,6 +88,8 @@ export interface Limiter {
   reserve(user: User, model: string, estimate: () => Estimate): Reservation | Refusal
   /** Where a user stands, with these models. */
   standings(user: User, models: Iterable<string>): Standings
+  /** Every limit over a window that this user has, and has with these models. */
+  readings(user: User, models: Iterable<string>): LimitReading[]
 }
 
 export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
@@ -269,7 +282,26 @@ export function createLimiter(clock: Clock): Limiter {
       }
       return { requests: least.of('requests'), tokens: least.of('tokens') }
     },
+
+    readings(user, models) {
+      const { any, byModel } = limitsOf(user)
+      if (!any) return []
+      const account = accountOf(user)
+      const own = meteredOf(account, user.limits).map((metered) => readingOf(metered, undefined))
+      const ofModels = [...new Set(models)].flatMap((model) =>
+        meteredOf(accountAt(account, model), byModel.get(model)).map((metered) =>
+          readingOf(metered, model),
+        ),
+      )
+      return [...own, ...ofModels]
+    },
   }
+}
+
+function readingOf({ kind, limit, meter }: Metered, model: string | undefined): LimitReading {
+  const left = Math.max(0, amountOfLimit(limit, kind) - meter.used())
+  const unit = kind === 'costUsd' ? NANO_PER_DOLLAR : 1
+  return { kind, model, limit, left: left / unit, resetMs: meter.msUntilAtMost(0) }
 }
 
 /** Of several limits of a kind the one with least left; of equals the one that takes longest to pass. */

@@ -157,29 +157,3 @@ export function createAnswer(plan: AnswerPlan): Answer {
     },
   }
 }
-
-/** The inside of the first fenced block (CommonMark), or `undefined` where there is none. */
-export function extractFenced(text: string): string | undefined {
-  const lines = text.split('\n')
-  for (const [start, line] of lines.entries()) {
-    const open = /^( {0,3})(`{3,}|~{3,})([^\n]*)$/.exec(line)
-    const [, indent = '', fence = '', info = ''] = open ?? []
-    // An info string of a backtick fence has no backtick: that would be inline code.
-    if (open === null || (fence.startsWith('`') && info.includes('`'))) continue
-    const closing = new RegExp(`^ {0,3}${fence[0] ?? ''}{${fence.length},}[ \\t]*\\r?$`)
-    const rest = lines.slice(start + 1)
-    const end = rest.findIndex((inner) => closing.test(inner))
-    // A block that is never closed reaches to the end of the document.
-    return (end < 0 ? rest : rest.slice(0, end))
-      .map((inner) => removeIndent(inner, indent.length))
-      .join('\n')
-  }
-  return undefined
-}
-
-/** Up to as many spaces as stood before the opening fence. */
-function removeIndent(line: string, columns: number): string {
-  let from = 0
-  while (from < columns && line[from] === ' ') from++
-  return line.slice(from)
-}

@@ -8,10 +8,10 @@ export interface AskFlags {
   readonly user?: string
   readonly model?: string
   readonly system?: string
-  readonly file: readonly string[]
+  readonly file?: readonly string[]
   readonly temperature?: string
   readonly maxTokens?: string
-  readonly option: readonly string[]
+  readonly option?: readonly string[]
   readonly stream: boolean
   readonly extract?: boolean
   readonly failover: boolean
@@ -45,14 +45,20 @@ export interface AskOptions {
 export function parseAskFlags(flags: AskFlags, json: boolean): AskOptions {
   if (json && flags.jsonl === true)
     throw new ProxyError('usage_wrong', '--json or --jsonl, not both')
+  const { file: files = [], option = [] } = flags
+  if (files.filter((path) => path === '-').length > 1) {
+    throw new ProxyError('usage_wrong', '--file - is stdin, which can be read only once')
+  }
+  const extras = new Map<string, JsonValue>()
+  for (const text of option) addExtra(extras, text, flags)
   return {
     user: flags.user,
     model: flags.model,
     system: flags.system,
-    files: flags.file,
+    files,
     temperature: flags.temperature === undefined ? undefined : parseTemperature(flags.temperature),
     maxTokens: flags.maxTokens === undefined ? undefined : parseMaxTokens(flags.maxTokens),
-    extras: new Map(flags.option.map(parseExtra)),
+    extras,
     stream: flags.stream,
     extract: flags.extract === true,
     failover: flags.failover,
@@ -80,28 +86,54 @@ function parseMaxTokens(text: string): number {
   return value
 }
 
-// Fields that `ask` decides; the flag that does is named in the refusal.
+// Fields that `ask` decides, and what to say to those who would set them.
 const OWN_FIELDS: ReadonlyMap<string, string> = new Map([
-  ['model', '-m'],
-  ['messages', 'the prompt'],
-  ['stream', '--no-stream'],
-  ['stream_options', '--no-stream'],
+  ['model', 'that is what -m is for'],
+  ['messages', 'that is what the prompt is for'],
+  ['stream', 'that is what --no-stream is for'],
+  ['stream_options', 'that is what --no-stream is for'],
+  ['n', 'one answer is asked for and shown'],
 ])
 
-function parseExtra(text: string): readonly [string, JsonValue] {
+// Fields with a flag of their own, which may be given either way.
+const FLAGGED: ReadonlyMap<string, keyof AskFlags> = new Map([
+  ['temperature', 'temperature'],
+  ['max_tokens', 'maxTokens'],
+  ['max_completion_tokens', 'maxTokens'],
+])
+const FLAG_NAMES: Partial<Record<keyof AskFlags, string>> = {
+  temperature: '--temperature',
+  maxTokens: '--max-tokens',
+}
+
+function addExtra(extras: Map<string, JsonValue>, text: string, flags: AskFlags): void {
   const equals = text.indexOf('=')
-  const name = text.slice(0, Math.max(0, equals))
+  const name = text.slice(0, Math.max(0, equals)).trim()
   if (name === '') {
     throw new ProxyError('usage_wrong', `--option '${text}' is not of the form key=value`)
   }
-  const instead = OWN_FIELDS.get(name)
-  if (instead !== undefined) {
-    throw new ProxyError(
-      'usage_wrong',
-      `--option cannot set '${name}'; that is what ${instead} is for`,
-    )
+  const why = OWN_FIELDS.get(name)
+  if (why !== undefined) {
+    throw new ProxyError('usage_wrong', `--option cannot set '${name}'; ${why}`)
   }
-  return [name, parseJsonOrText(text.slice(equals + 1))]
+  const [field = '', member] = name.split('.')
+  if (member !== undefined) {
+    throw new ProxyError('usage_wrong', `--option '${name}' has a dot: write the whole field`, {
+      hint: `aiproxy ask -o '${field}={"${member}": …}'`,
+    })
+  }
+  if (extras.has(name)) {
+    throw new ProxyError('usage_wrong', `--option '${name}' is given twice`)
+  }
+  const flag = FLAGGED.get(name)
+  if (flag !== undefined && flags[flag] !== undefined) {
+    throw new ProxyError('usage_wrong', `${FLAG_NAMES[flag] ?? ''} or --option '${name}', not both`)
+  }
+  const value = parseJsonOrText(text.slice(equals + 1))
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new ProxyError('usage_wrong', `--option '${text}' is too large to be sent exactly`)
+  }
+  extras.set(name, value)
 }
 
 function parseJsonOrText(text: string): JsonValue {

@@ -2,35 +2,26 @@
  * One question through the exchange: builds the call a server would have made of the same request, runs
  * it in this process, and says in the words of the command line what went wrong.
  */
-import type { Config, User } from '../config/config.ts'
-import type { JsonObject } from '../dialects/neutral.ts'
+import type { Config } from '../config/config.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
-import type { Call } from '../exchange/call.ts'
 import type { AttemptRecord, UsageRecord } from '../usage/record.ts'
 import { createAnswer } from './ask-answer.ts'
 import type { Answer } from './ask-answer.ts'
-import type { AskOptions } from './ask-options.ts'
-import type { PromptContent } from './ask-prompt.ts'
+import { createCall, encodeBody } from './ask-call.ts'
+import type { Question } from './ask-call.ts'
+import { extractFenced } from './ask-extract.ts'
 import { createAskView } from './ask-view.ts'
 import type { AskOutcome } from './ask-view.ts'
-import { EXIT } from './exit-codes.ts'
+import { exitAfter } from './exit-codes.ts'
 import type { ProgramIo, StopSignal } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
-import { hostOf, mayUse, refuse, requireModel } from './who.ts'
+import { mayUse, refuse, requireModel } from './who.ts'
 import { keySource } from './words.ts'
 
 // After ^C the provider call is aborted and its line is logged; more than this is a hang.
 const LEAVE_LIMIT_MS = 2000
 // A made-up answer streams visibly to a person and at once to a program.
 const MOCK_PACE_MS = 20
-
-/** One prompt, ready to be sent. */
-export interface Question {
-  readonly user: User
-  readonly model: string
-  readonly content: PromptContent
-  readonly options: AskOptions
-}
 
 /**
  * Sends the question and shows the answer as it comes. Throws ProxyError where there is none or it was
@@ -42,13 +33,14 @@ export async function sendQuestion(
   question: Question,
 ): Promise<void> {
   const { user, model, options } = question
+  const body = encodeBody(config, question)
   const view = createAskView(io, config, model, options)
   const module = await io.loadApp()
   const costOf = await io.loadCosts?.(config)
   let record: UsageRecord | undefined
   // Here stdout is the answer; a server's collector is not listening to it.
   const logIsStdout = config.log === '-'
-  if (logIsStdout && options.log && io.flags.quiet !== true) {
+  if (logIsStdout && options.log && io.flags.quiet !== true && io.flags.json !== true) {
     io.stderr.write('note: the usage log of this config is stdout: this request is not logged\n')
   }
   const app = await module.createApp(config, {
@@ -78,7 +70,7 @@ export async function sendQuestion(
     },
   })
   const leaving = watchForLeaving(io, answer)
-  const call = createCall(io, config, question, app.newRequestId())
+  const call = createCall(io, question, body, app.newRequestId())
   let thrown: unknown
   try {
     view.start()
@@ -99,6 +91,7 @@ export async function sendQuestion(
     answer,
     record,
     costUsd: record === undefined ? undefined : costOf?.(record),
+    stoppedBy: leaving.who,
   }
   const error =
     leaving.who === undefined ? failureOf(config, question, { ...outcome, thrown }) : undefined
@@ -147,59 +140,10 @@ function watchForLeaving(io: ProgramIo, answer: Answer): Leaving {
   }
 }
 
-function exitAfter(signal: StopSignal): number {
-  return signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
-}
-
-/** The call a server would have made of the same request. */
-function createCall(io: ProgramIo, config: Config, question: Question, id: string): Call {
-  const { user, options } = question
-  const body = new TextEncoder().encode(JSON.stringify(createBody(config, question)))
-  return {
-    id,
-    api: 'chat',
-    headers: { 'content-type': 'application/json', 'x-user': user.name },
-    readBody: () => Promise.resolve(body),
-    startedMs: io.monotonic(),
-    trustedUser: user.name,
-    noFailover: !options.failover,
-    deadlineMs: options.timeoutMs,
-  }
-}
-
-/** A Chat Completions body. */
-function createBody(config: Config, { model, content, options }: Question): JsonObject {
-  const { system, temperature, maxTokens, stream } = options
-  return {
-    model,
-    messages: [
-      ...(system === undefined ? [] : [{ role: 'system', content: system }]),
-      { role: 'user', content },
-    ],
-    stream,
-    ...(stream ? { stream_options: { include_usage: true } } : {}),
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(maxTokens === undefined ? {} : { [limitField(config, model)]: maxTokens }),
-    ...Object.fromEntries(options.extras),
-  }
-}
-
-// OpenAI's newer models refuse `max_tokens`, most compatible servers know nothing else, and between
-// equal dialects the body is relayed as it is (wire-formats §0.4).
-function limitField(config: Config, model: string): 'max_tokens' | 'max_completion_tokens' {
-  const provider = config.providers.get(config.models.get(model)?.provider ?? '')
-  if (provider === undefined || provider.dialect !== 'openai' || provider.mock) {
-    return 'max_completion_tokens'
-  }
-  return /(^|\.)(openai|azure)\.com(:\d+)?$/.test(hostOf(provider))
-    ? 'max_completion_tokens'
-    : 'max_tokens'
-}
-
 /** What went wrong, in the words of the command line; `undefined` where the answer is whole. */
 function failureOf(
   config: Config,
-  { user, model }: Question,
+  { user, model, options }: Question,
   { answer, record, thrown }: Omit<AskOutcome, 'error'> & { readonly thrown: unknown },
 ): ProxyError | undefined {
   if (thrown !== undefined) {
@@ -212,12 +156,16 @@ function failureOf(
     return namingAttempts(config, error, record)
   }
   const failed = answer.failure !== undefined || record?.outcome === 'truncated'
-  if (!failed && answer.finish !== undefined) return undefined
+  if (!failed && answer.finish !== undefined) {
+    if (!options.extract || extractFenced(answer.text) !== undefined) return undefined
+    return new ProxyError('block_missing', 'there is no fenced block in the answer')
+  }
   const reason = flatten(answer.failure ?? 'the stream ended early').replace(/\.$/, '')
+  const shown = options.extract ? (extractFenced(answer.text) ?? '') : answer.text
   return new ProxyError(
     'upstream_truncated',
-    answer.text === ''
-      ? `${reason}: it was cut before any text came`
+    shown === ''
+      ? `${reason}: it was cut before any ${options.extract ? 'block' : 'text'} came`
       : `${reason}: the answer above is incomplete`,
   )
 }

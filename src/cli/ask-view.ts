@@ -7,12 +7,12 @@ import type { Config } from '../config/config.ts'
 import type { ExchangeHooks } from '../exchange/call.ts'
 import type { ProxyError } from '../errors/proxy-error.ts'
 import type { UsageRecord } from '../usage/record.ts'
-import { extractFenced } from './ask-answer.ts'
 import type { Answer } from './ask-answer.ts'
+import { createFenceReader, extractFenced } from './ask-extract.ts'
 import type { AskOptions } from './ask-options.ts'
-import { exitCodeOf } from './exit-codes.ts'
+import { exitAfter, exitCodeOf } from './exit-codes.ts'
 import { cutEnd } from './fit.ts'
-import type { ProgramIo } from './io.ts'
+import type { ProgramIo, StopSignal } from './io.ts'
 import { errorDocument } from './report-error.ts'
 import { displayWidth } from './table.ts'
 import { startSpinner } from './spinner.ts'
@@ -33,6 +33,8 @@ export interface AskOutcome {
   readonly costUsd: number | undefined
   /** Why it failed or was cut. */
   readonly error: ProxyError | undefined
+  /** The signal that ended it early. */
+  readonly stoppedBy: StopSignal | undefined
 }
 
 export interface AskView {
@@ -54,7 +56,7 @@ export function createAskView(
   const views = {
     text: () => createTextView(io, config, model, options.extract),
     json: () => createJsonView(io, options.extract),
-    jsonl: () => createJsonLinesView(io),
+    jsonl: () => createJsonLinesView(io, options.extract),
   }
   return views[options.format]()
 }
@@ -68,6 +70,7 @@ function createTextView(io: ProgramIo, config: Config, model: string, extract: b
   // Whether what stdout got so far ends in a line break; an answer always does.
   let atLineStart = true
   let anything = false
+  const fence = extract ? createFenceReader() : undefined
   // On a terminal the answer must not move the cursor about or repaint what stands there; bytes for a
   // pipe or a file are left as they came.
   const clean = io.stdout.isTTY === true ? disarm : (text: string): string => text
@@ -97,7 +100,7 @@ function createTextView(io: ProgramIo, config: Config, model: string, extract: b
       switch (piece.type) {
         case 'text':
         case 'refusal':
-          return extract || print(piece.text)
+          return print(fence === undefined ? piece.text : fence.push(piece.text))
         case 'tool-call':
           return extract || print(`${atLineStart ? '' : '\n'}${piece.name}(${piece.input})\n`)
         case 'reasoning':
@@ -115,17 +118,15 @@ function createTextView(io: ProgramIo, config: Config, model: string, extract: b
     end(outcome) {
       const { answer, record, error } = outcome
       spinner.stop()
-      if (extract) {
-        const block = extractFenced(answer.text)
-        if (block === undefined && answer.text !== '' && !quiet) {
-          note('note: no fenced block in the answer; this is all of it')
-        }
-        print(block ?? answer.text)
-      }
+      print(fence?.end() ?? '')
       if (!atLineStart) io.stdout.write('\n')
       // Nobody may mistake a made-up answer for a model's, -q or not.
       if (quiet && record?.mock === true && anything) note(yellow('MOCK: no model was asked'))
-      if (quiet || error !== undefined) return
+      if (quiet) return
+      // Not on stdout, where a shell may be waiting for a script; and not lost, for it was paid for.
+      const isWithoutBlock = error?.code === 'block_missing'
+      if (isWithoutBlock && answer.text !== '') note(disarm(answer.text.replace(/\n$/, '')))
+      if (error !== undefined && !isWithoutBlock) return
       const crossing = answer.headers.get('x-aiproxy-notes')
       if (crossing !== undefined) {
         note(dim(`note: could not cross as it was: ${cleanForTerminal(crossing)}`))
@@ -166,13 +167,14 @@ function reasonOf({ failed, message }: FailoverEvent, config: Config): string {
 }
 
 /** `claude-sonnet-4-20250514 · anthropic · 13 in + 39 out · $0.0006 · 0.8s` */
-function renderFooter({ model, record, answer, costUsd }: AskOutcome): string {
+function renderFooter({ model, record, answer, costUsd, stoppedBy }: AskOutcome): string {
   const about = record?.estimated === true ? '~' : ''
   const tokens = (count: number | undefined): string =>
     count === undefined ? '?' : `${about}${renderCount(count)}`
   const prompt = record?.prompt_tokens ?? answer.usage?.promptTokens
   const completion = record?.completion_tokens ?? answer.usage?.completionTokens
   return [
+    ...(stoppedBy === undefined ? [] : ['interrupted']),
     cleanForTerminal(record?.served_model ?? answer.servedModel ?? model),
     ...(record?.provider === undefined ? [] : [cleanForTerminal(record.provider)]),
     ...(prompt === undefined && completion === undefined
@@ -191,16 +193,13 @@ function createJsonView(io: ProgramIo, extract: boolean): AskView {
     failover() {},
     piece: () => true,
     end(outcome) {
-      const document = describeOutcome(outcome)
-      const { text } = outcome.answer
-      const block = extract ? { extracted: extractFenced(text) ?? null } : {}
-      io.stdout.write(`${jsonLine({ ...document, ...block })}\n`)
+      io.stdout.write(`${jsonLine(describeOutcome(outcome, extract))}\n`)
     },
   }
 }
 
 /** One object a line: `failover`, `text`, `reasoning`, `tool-call`, and last `end`, the whole document. */
-function createJsonLinesView(io: ProgramIo): AskView {
+function createJsonLinesView(io: ProgramIo, extract: boolean): AskView {
   const print = (value: object): boolean => io.stdout.write(`${jsonLine(value)}\n`)
   return {
     start() {},
@@ -211,14 +210,14 @@ function createJsonLinesView(io: ProgramIo): AskView {
       return piece.type === 'finish' || piece.type === 'error' || print(piece)
     },
     end(outcome) {
-      print({ type: 'end', ...describeOutcome(outcome) })
+      print({ type: 'end', ...describeOutcome(outcome, extract) })
     },
   }
 }
 
 /** The document of `ask --json` (cli.md §3). Tokens nobody reported are null, never 0. */
-export function describeOutcome(outcome: AskOutcome): object {
-  const { id, user, model, answer, record, costUsd, error } = outcome
+function describeOutcome(outcome: AskOutcome, extract: boolean): object {
+  const { id, user, model, answer, record, costUsd, error, stoppedBy } = outcome
   return {
     schema: 'aiproxy.ask/1',
     id,
@@ -230,6 +229,7 @@ export function describeOutcome(outcome: AskOutcome): object {
     },
     ...(record?.mock === true ? { mock: true } : {}),
     text: answer.text,
+    ...(extract ? { extracted: extractFenced(answer.text) ?? null } : {}),
     ...(answer.reasoning === '' ? {} : { reasoning: answer.reasoning }),
     ...(answer.toolCalls.length === 0 ? {} : { toolCalls: answer.toolCalls }),
     finish: answer.finish ?? null,
@@ -247,6 +247,7 @@ export function describeOutcome(outcome: AskOutcome): object {
     ...(answer.headers.has('x-aiproxy-notes')
       ? { notes: answer.headers.get('x-aiproxy-notes') }
       : {}),
+    ...(stoppedBy === undefined ? {} : { interrupted: stoppedBy, exitCode: exitAfter(stoppedBy) }),
     ...(error === undefined ? {} : errorDocument(error, exitCodeOf(error.code))),
   }
 }

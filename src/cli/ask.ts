@@ -5,43 +5,30 @@
 import { Command } from 'commander'
 import type { Config, User } from '../config/config.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
+import { ASK_PAGE, ASK_SHORT_HELP } from './ask-help.ts'
 import { parseAskFlags } from './ask-options.ts'
 import type { AskFlags, AskOptions } from './ask-options.ts'
 import { isPromptMissing, readPrompt } from './ask-prompt.ts'
 import { sendQuestion } from './ask-send.ts'
 import { EXIT } from './exit-codes.ts'
-import { explain } from './explain.ts'
+import { setHelpPage } from './help-page.ts'
 import type { ProgramIo } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
 import { requireUser } from './who.ts'
 
-const EXAMPLES = `
-Examples
-  aiproxy ask --user user-a --model gpt-5 "Hello"
-  git diff | aiproxy ask "Review this"
-  aiproxy ask -f photo.png "What is this?"
-  aiproxy ask -x "A shell script that ..." > script.sh
-  aiproxy ask --explain -m gpt-5
-`
-
-const SHORT_HELP = `Usage: aiproxy ask [options] [prompt…]
-${EXAMPLES}
-All options: aiproxy ask --help
-`
-
 /** The `ask` command. */
 export function createAskCommand(io: ProgramIo): Command {
-  return new Command('ask')
+  const command = new Command('ask')
     .summary('one prompt to one model')
-    .description('Sends one prompt to one model; the answer streams to stdout.')
-    .argument('[prompt...]', 'words of the prompt; what is piped in goes before them')
+    .description('one prompt to one model')
+    .argument('[prompt...]', 'words of the prompt, joined')
     .option('-u, --user <name>', 'default: $AIPROXY_USER, default_user, or the only user')
     .option('-m, --model <id>', "default: the user's first model")
     .option('-s, --system <text>', 'system prompt')
-    .option('-f, --file <path>', 'attach: text, PNG, JPEG, GIF, WebP, PDF; repeatable', collect, [])
-    .option('-t, --temperature <n>', 'temperature; 0 is 0')
-    .option('--max-tokens <n>', 'limit of output tokens')
-    .option('-o, --option <k=v>', 'any field of the request, JSON or text; repeatable', collect, [])
+    .option('-f, --file <path>', 'text, PNG, JPEG, GIF, WebP, PDF; repeatable', collect)
+    .option('-t, --temperature <n>', '0 is 0')
+    .option('--max-tokens <n>', 'most output tokens')
+    .option('-o, --option <k=v>', 'a field of the request, JSON or text; repeatable', collect)
     .option('--no-stream', 'ask for the answer in one piece')
     .option('-x, --extract', 'only the first fenced block')
     .option('--no-failover', 'only the model asked for')
@@ -50,13 +37,17 @@ export function createAskCommand(io: ProgramIo): Command {
     .option('--no-stdin', 'do not read stdin')
     .option('--no-log', 'no line in the usage log, nor in the audit')
     .option('--jsonl', 'one JSON object a line, as it comes')
-    .addHelpText('after', EXAMPLES)
     .action(async (words: string[], flags: AskFlags) => {
-      await ask(io, words, parseAskFlags(flags, io.flags.json === true))
+      const json = io.flags.json === true
+      // Whoever reads lines of JSON wants the errors so, too.
+      if (flags.jsonl === true) io.flags.json = true
+      await ask(io, words, parseAskFlags(flags, json))
     })
+  setHelpPage(command, io.stdout, ASK_PAGE)
+  return command
 }
 
-function collect(value: string, list: readonly string[]): readonly string[] {
+function collect(value: string, list: readonly string[] = []): readonly string[] {
   return [...list, value]
 }
 
@@ -64,7 +55,7 @@ async function ask(io: ProgramIo, words: readonly string[], options: AskOptions)
   const source = { words, files: options.files, readStdin: options.readStdin }
   if (!options.explain && isPromptMissing({ ...source, limitBytes: 0 }, io)) {
     if (options.format !== 'text') throw new ProxyError('usage_wrong', 'no prompt')
-    io.stderr.write(SHORT_HELP)
+    io.stderr.write(ASK_SHORT_HELP)
     io.exitCode = EXIT.misused
     return
   }
@@ -75,12 +66,16 @@ async function ask(io: ProgramIo, words: readonly string[], options: AskOptions)
   }
   const { user, userFrom } = chooseUser(io, config, options.user)
   const { model, modelFrom } = chooseModel(user, options.model)
-  if (options.explain) {
-    explain(io, config, { ...options, user, userFrom, model, modelFrom })
+  const prompt = await readPrompt({ ...source, limitBytes: config.bodyLimitBytes }, io)
+  const question = { user, model, prompt, options }
+  if (!options.explain) {
+    await sendQuestion(io, config, question)
     return
   }
-  const content = await readPrompt({ ...source, limitBytes: config.bodyLimitBytes }, io)
-  await sendQuestion(io, config, { user, model, content, options })
+  const { explain } = await import('./explain.ts')
+  // Without a prompt yet, the path of any short one.
+  const stand = prompt.parts.length > 0 ? prompt : { content: 'Hello', parts: [] }
+  await explain(io, config, { ...question, prompt: stand, userFrom, modelFrom })
 }
 
 // ── who asks, and whom ──────────────────────────────────────────────────────────────────────────

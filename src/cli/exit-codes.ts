@@ -62,11 +62,17 @@ const BY_ERROR: Record<ErrorCode, ExitCode> = {
   shutting_down: EXIT.failed,
   internal: EXIT.failed,
   not_allowed: EXIT.forbidden,
+  block_missing: EXIT.failed,
   usage_wrong: EXIT.misused,
   config_missing: EXIT.config,
   config_unwritable: EXIT.failed,
   config_invalid: EXIT.config,
   port_in_use: EXIT.config,
+}
+
+/** The exit code after a signal that ended what was asked for. */
+export function exitAfter(signal: 'SIGINT' | 'SIGTERM'): ExitCode {
+  return signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
 }
 
 /** The exit code for an error that reached the top of the command line. */

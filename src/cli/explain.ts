@@ -1,92 +1,186 @@
 /**
- * `aiproxy ask --explain`: the path a prompt would take, told offline from the config. Sends nothing and
- * shows no key, only where it comes from.
+ * `aiproxy ask --explain`: the path this very request would take, told offline from the config and the usage
+ * log: who asks, whether they may, what is left of their limits, and what each target would be asked. Sends
+ * nothing and shows no key, only where it comes from.
  */
-import type { Config, User } from '../config/config.ts'
-import { EXIT } from './exit-codes.ts'
-import { padEnd } from './fit.ts'
-import { displayWidth } from './table.ts'
+import type { Config } from '../config/config.ts'
+import type { Note } from '../dialects/notes.ts'
+import type { DialectName } from '../dialects/dialect.ts'
+import type { RehearsedTarget, Rehearsal } from '../offline.ts'
+import { encodeBody, listParts } from './ask-call.ts'
+import type { Question, RequestPart } from './ask-call.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { renderExplanation } from './explain-view.ts'
 import type { ProgramIo } from './io.ts'
-import { cleanForTerminal } from './clean.ts'
-import { hostOf, listTargets } from './who.ts'
+import { describeLeft } from './limits-left.ts'
+import { allowedText, hostOf, listTargets, nearestModel } from './who.ts'
 import type { TargetView } from './who.ts'
-import { jsonLine, renderDuration, renderLimits, renderSource } from './words.ts'
+import { jsonLine } from './words.ts'
 
-export interface ExplainQuestion {
-  readonly user: User
+export interface ExplainQuestion extends Question {
   readonly userFrom: string
-  readonly model: string
   readonly modelFrom: string
-  readonly failover: boolean
-  readonly timeoutMs: number | undefined
 }
 
-/** Prints the path; exit 0 where the user may, 4 where not. */
-export function explain(io: ProgramIo, config: Config, question: ExplainQuestion): void {
-  const { user, model } = question
-  const chain = listTargets(config, user, model)
-  const targets = question.failover ? chain : chain.slice(0, 1)
-  const allowed = targets.length > 0
-  if (!allowed) io.exitCode = EXIT.forbidden
-  const deadlineMs = question.timeoutMs ?? config.failover.deadlineMs
+/** One target as it would be asked. */
+export interface ExplainedTarget extends TargetView {
+  /** The API that is spoken to it. */
+  readonly speaks: 'chat' | 'messages' | 'responses'
+  readonly isRelayed: boolean
+  /** Names of parts, and of fields, that … */
+  readonly kept: readonly string[]
+  readonly adapted: readonly string[]
+  readonly dropped: readonly string[]
+  /** Why it is not asked, or could not answer. */
+  readonly refusal: string | undefined
+  readonly overLimit: string | undefined
+}
 
-  if (io.flags.json === true) {
-    io.stdout.write(
-      `${jsonLine({
-        schema: 'aiproxy.explain/1',
-        config: config.source.kind === 'file' ? config.source.path : null,
-        user: { name: user.name, from: question.userFrom },
-        model: { requested: model, from: question.modelFrom },
-        allowed,
-        reason: reasonOf(config, question, allowed),
-        targets: targets.map(describeTarget),
-        failover: { on: [...config.failover.on] },
-        deadlineMs,
-        limits: user.limits,
-        modelLimits: user.models.find(({ name }) => name === model)?.limits ?? null,
-      })}\n`,
-    )
-    return
+/** All that is told, before it is put into words. */
+export interface Explanation {
+  readonly question: ExplainQuestion
+  readonly config: Config
+  readonly isAllowed: boolean
+  readonly reason: string
+  readonly targets: readonly ExplainedTarget[]
+  readonly rehearsal: Rehearsal | undefined
+  /** The target that would be sent to, as far as can be told. */
+  readonly first: string | undefined
+  readonly deadlineMs: number
+}
+
+/** Prints the path. The exit code is the one that the request would end with, as far as can be told offline. */
+export async function explain(
+  io: ProgramIo,
+  config: Config,
+  question: ExplainQuestion,
+): Promise<void> {
+  const { user, model, options } = question
+  const views = listTargets(config, user, model)
+  const isAllowed = views.length > 0
+  const rehearsal = isAllowed ? await rehearseQuestion(io, config, question) : undefined
+  const parts = listParts(config, question)
+  const explanation: Explanation = {
+    question,
+    config,
+    isAllowed,
+    reason: reasonOf(config, question, isAllowed),
+    targets: (rehearsal?.targets ?? []).flatMap((rehearsed, index) => {
+      const view = views[index]
+      return view === undefined ? [] : [explainTarget(view, rehearsed, parts)]
+    }),
+    rehearsal,
+    first: rehearsal?.first?.model.name,
+    deadlineMs: options.timeoutMs ?? config.failover.deadlineMs,
   }
+  io.exitCode = exitCodeFor(explanation)
+  io.stdout.write(
+    io.flags.json === true
+      ? `${jsonLine(describe(explanation, io.exitCode))}\n`
+      : renderExplanation(io, explanation),
+  )
+}
 
-  const { green, red, dim } = io.paintOut
-  const ofModel = user.models.find(({ name }) => name === model)?.limits
-  const limits = [
-    renderLimits(user.limits),
-    ofModel === undefined ? '' : renderLimits(ofModel),
-  ].flatMap((text, at) => (text === '' ? [] : [at === 0 ? text : `${text} for this model`]))
-  const paintVerdict = (_row: string, label: string, verdict: string): string =>
-    label + (allowed ? green(verdict) : red(verdict))
-  const lines = [
-    ...wordRows([
-      ['user', user.name, question.userFrom],
-      ['model', model, question.modelFrom],
-      ['config', renderSource(config.source, io), ''],
-      ['allowed', allowed ? 'yes' : 'no', reasonOf(config, question, allowed)],
-    ]).map((row) => row.trimEnd().replace(/^(allowed +)(yes|no)/, paintVerdict)),
-    ...(allowed ? ['', ...renderTargets(targets, io), ''] : []),
-    ...(targets.length > 1 ? [`moves on at  ${[...config.failover.on].join(', ')}`] : []),
-    ...(allowed ? [`deadline     ${renderDuration(deadlineMs)} for all attempts together`] : []),
-    ...(limits.length === 0 ? [] : [`limits       ${limits.join('; ')}`]),
-    dim('Nothing was sent.'),
+async function rehearseQuestion(
+  io: ProgramIo,
+  config: Config,
+  question: ExplainQuestion,
+): Promise<Rehearsal> {
+  const { rehearse } = await import('../offline.ts')
+  const { user, model, options } = question
+  return rehearse(config, {
+    user,
+    model,
+    body: encodeBody(config, question),
+    failover: options.failover,
+    clock: { monotonicMs: io.monotonic, wallMs: io.now },
+  })
+}
+
+function reasonOf(config: Config, { user, model }: ExplainQuestion, isAllowed: boolean): string {
+  if (isAllowed) return `${model} is in ${user.name}'s list`
+  if (config.models.has(model))
+    return `${model} is not in ${user.name}'s list: ${allowedText(user)}`
+  const near = nearestModel(config, model)
+  const meant = near === undefined ? '' : `; did you mean ${near}?`
+  return `no model is called ${model}${meant}`
+}
+
+function explainTarget(
+  view: TargetView,
+  { dialect, isRelayed, notes, refusal, overLimit }: RehearsedTarget,
+  parts: readonly RequestPart[],
+): ExplainedTarget {
+  const fates = parts.map(({ label, field }) => ({
+    label,
+    note: notes.find((note) => note.field === field && field !== 'messages'),
+  }))
+  const told = new Set(fates.map(({ note }) => note))
+  const namesOf = (what: Note['what'] | undefined): string[] => [
+    ...fates.filter(({ note }) => note?.what === what).map(({ label }) => label),
+    // Deeper than what was typed, or of our own making.
+    ...notes.filter((note) => note.what === what && !told.has(note)).map(({ field }) => field),
   ]
-  io.stdout.write(`${lines.join('\n')}\n`)
+  return {
+    ...view,
+    speaks: API_NAMES[dialect],
+    isRelayed,
+    kept: refusal === undefined ? namesOf(undefined) : [],
+    adapted: namesOf('adapted'),
+    dropped: namesOf('dropped'),
+    refusal: refusal?.message,
+    overLimit: overLimit?.message,
+  }
 }
 
-function reasonOf(config: Config, { user, model }: ExplainQuestion, allowed: boolean): string {
-  const name = cleanForTerminal(model)
-  if (allowed) return `${name} is in ${user.name}'s list`
-  if (!config.models.has(model)) return `no model is called ${name}`
-  return `${name} is not in ${user.name}'s list: ${user.models.map((entry) => entry.name).join(', ')}`
+const API_NAMES: Readonly<Record<DialectName, ExplainedTarget['speaks']>> = {
+  'openai-chat': 'chat',
+  'openai-responses': 'responses',
+  anthropic: 'messages',
 }
 
-function describeTarget({ model, provider, readiness }: TargetView): object {
+function exitCodeFor({ config, question, isAllowed, rehearsal }: Explanation): ExitCode {
+  if (!isAllowed) return config.models.has(question.model) ? EXIT.forbidden : EXIT.misused
+  const wrong =
+    rehearsal?.limitsUnknown ??
+    rehearsal?.overLimit ??
+    (rehearsal?.first === undefined ? rehearsal?.failure : undefined)
+  return wrong === undefined ? EXIT.done : exitCodeOf(wrong.code)
+}
+
+function describe(explanation: Explanation, exitCode: number): object {
+  const { config, question, rehearsal } = explanation
+  const { user, model } = question
+  const over = rehearsal?.limitsUnknown ?? rehearsal?.overLimit
+  return {
+    schema: 'aiproxy.explain/1',
+    config: config.source.kind === 'file' ? config.source.path : null,
+    user: { name: user.name, from: question.userFrom },
+    model: { requested: model, from: question.modelFrom },
+    allowed: explanation.isAllowed,
+    reason: explanation.reason,
+    targets: explanation.targets.map(describeTarget),
+    first: explanation.first ?? null,
+    failover: { on: [...config.failover.on] },
+    deadlineMs: explanation.deadlineMs,
+    limits: user.limits,
+    modelLimits: user.models.find(({ name }) => name === model)?.limits ?? null,
+    left: rehearsal?.limitsUnknown === undefined ? describeLeft(rehearsal?.limits ?? []) : null,
+    overLimit: over === undefined ? null : { code: over.code, message: over.message },
+    exitCode,
+  }
+}
+
+function describeTarget(target: ExplainedTarget): object {
+  const { model, provider, readiness, refusal, overLimit } = target
   const { credential } = provider
   return {
     model: model.name,
     upstreamName: model.upstreamName,
     provider: provider.name,
     dialect: provider.dialect,
+    speaks: target.speaks,
     host: provider.mock ? null : hostOf(provider),
     key:
       credential.kind === 'none'
@@ -94,39 +188,13 @@ function describeTarget({ model, provider, readiness }: TargetView): object {
         : { source: credential.source, set: credential.kind === 'key' },
     ready: readiness !== 'no-key',
     mock: provider.mock,
+    request: {
+      relayed: target.isRelayed && refusal === undefined,
+      kept: target.kept,
+      adapted: target.adapted,
+      dropped: target.dropped,
+      refused: refusal ?? null,
+    },
+    overLimit: overLimit ?? null,
   }
-}
-
-function renderTargets(targets: readonly TargetView[], io: ProgramIo): string[] {
-  const { green, red, yellow } = io.paintOut
-  const rows = wordRows(
-    targets.map(({ model, provider }, index) => [
-      `  ${index + 1}`,
-      model.upstreamName === model.name ? model.name : `${model.name} (${model.upstreamName})`,
-      provider.name,
-      provider.mock ? 'embedded mock' : hostOf(provider),
-    ]),
-  )
-  return targets.map(({ provider, readiness }, index) => {
-    const { credential } = provider
-    const source =
-      credential.kind === 'none' ? 'no key needed' : cleanForTerminal(credential.source)
-    const marks = {
-      ready: `${green('✓')} ${source}`,
-      'no-key': `${red('✗')} ${source} not set: a credential failure`,
-      mock: `${yellow('MOCK')} the answer is made up`,
-    }
-    return `${rows[index] ?? ''}${marks[readiness]}`
-  })
-}
-
-/** Words in columns as wide as the widest, two spaces between; cleaned. */
-function wordRows(rows: ReadonlyArray<readonly string[]>): string[] {
-  const clean = rows.map((row) => row.map((cell) => cleanForTerminal(cell)))
-  const widths = (clean[0] ?? []).map((_, column) =>
-    Math.max(...clean.map((row) => displayWidth(row[column] ?? ''))),
-  )
-  return clean.map((row) =>
-    row.map((cell, column) => `${padEnd(cell, widths[column] ?? 0)}  `).join(''),
-  )
 }

@@ -51,15 +51,15 @@ export function createWriterCommands(io: ProgramIo): Command[] {
         await (await import('./users-write.ts')).setFailover(io, { user, model, chain, ...flags })
       }),
     withDryRun(new Command('limit'))
-      .description('requests=60/minute, tokens=200k/day, cost=5USD/day; off takes all away')
+      .description('requests, tokens, cost, requests at a time; or off')
       .argument('<user>')
-      .argument('<limit...>', 'kind=amount/window, kind=a,b for several windows, kind=off, or off')
+      .argument('<limit...>', 'kind=amount/window, kind=a,b for two windows, kind=off, off')
       .action(async (user: string, limits: string[], flags: DryRun) => {
         await (await import('./users-write.ts')).setLimits(io, { user, limits, ...flags })
       }),
     withDryRun(new Command('key'))
-      .description('make a key, alone on stdout and only once; or revoke keys')
-      .argument('[user]')
+      .description('make a key, shown once and alone on stdout; or revoke keys')
+      .argument('[user]', 'whose')
       .option('--revoke [key]', 'take a key away, named by its last four characters')
       .option('--all', 'with --revoke: all keys of the user')
       .action(async (user: string | undefined, flags: KeyFlags) => {
@@ -94,7 +94,7 @@ function withDryRun(command: Command): Command {
 function withNaming(command: Command): Command {
   return withDryRun(command).option(
     '--provider <name>',
-    'models that are not in the file yet are this provider’s',
+    'who answers for models that are new to the file',
   )
 }
 

@@ -1,6 +1,7 @@
 /** Limits as typed for `aiproxy users`. Pure. */
 import type { Limit, Limits } from '../config/config.ts'
 import { nearest } from '../config/nearest.ts'
+import { NO_LIMITS } from '../config/no-limits.ts'
 import { parseLimit } from '../config/values.ts'
 import type { LimitKind } from '../config/values.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
@@ -14,36 +15,48 @@ export const KINDS = [
 
 type LimitField = (typeof KINDS)[number][1]
 
+// As the config has it; more is a slip of the hand.
+const MAX_CONCURRENCY = 100_000
+
 /** Each word is `kind=amount/window`, `kind=a,b` for several windows, or `kind=off`; alone, `off`. */
-export function parseLimits(words: readonly string[]): {
-  readonly sets: ReadonlyMap<LimitKind, readonly Limit[]>
-  readonly isOff: boolean
-} {
-  if (words.length === 1 && words[0] === 'off') return { sets: new Map(), isOff: true }
+export function parseLimits(words: readonly string[]): Partial<Limits> {
+  if (words.length === 1 && words[0] === 'off') return NO_LIMITS
   const sets = new Map<LimitKind, readonly Limit[]>()
+  let places: Pick<Limits, 'concurrency'> | undefined
   for (const word of words) {
+    if (word.startsWith('concurrency=')) {
+      places = { concurrency: parseConcurrency(word.slice('concurrency='.length)) }
+      continue
+    }
     const split = word.indexOf('=')
     const [kindText, amounts] =
       split < 0 ? [word, ''] : [word.slice(0, split), word.slice(split + 1)]
     const kind = KINDS.find(([name]) => name === kindText)?.[0]
     if (kind === undefined || split < 0) {
-      const near = nearest(
-        kindText,
-        KINDS.map(([name]) => name),
-      )
+      const near = nearest(kindText, [...KINDS.map(([name]) => name), 'concurrency'])
       throw new ProxyError(
         'usage_wrong',
         `'${word}' is not a limit; ${
           kind === undefined && near !== undefined
             ? `did you mean ${near}=…?`
-            : 'write requests=60/minute, tokens=200k/day, cost=5USD/day or off'
+            : 'write requests=60/minute, tokens=200k/day, cost=5USD/day, concurrency=4 or off'
         }`,
       )
     }
     const limits = amounts === 'off' ? [] : amounts.split(',').map((text) => parseOne(text, kind))
     sets.set(kind, amounts === 'off' ? [] : [...(sets.get(kind) ?? []), ...limits])
   }
-  return { sets, isOff: false }
+  return { ...byField(sets), ...places }
+}
+
+function parseConcurrency(text: string): number | undefined {
+  if (text === 'off') return undefined
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= MAX_CONCURRENCY) return value
+  throw new ProxyError(
+    'usage_wrong',
+    `concurrency: '${text}' is not a number of requests at the same time; write 4 or off`,
+  )
 }
 
 function parseOne(text: string, kind: LimitKind): Limit {
@@ -53,7 +66,7 @@ function parseOne(text: string, kind: LimitKind): Limit {
 }
 
 /** The limits that are named, by the config's names. */
-export function byField(sets: ReadonlyMap<LimitKind, readonly Limit[]>): Partial<Limits> {
+function byField(sets: ReadonlyMap<LimitKind, readonly Limit[]>): Partial<Limits> {
   return Object.fromEntries(
     KINDS.flatMap(([kind, field]) => {
       const limits = sets.get(kind)

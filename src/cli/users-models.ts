@@ -116,6 +116,10 @@ function requireProvider({ providers }: Pick<Config, 'providers'>, name: string)
     near === undefined
       ? `no provider '${name}'\n  providers: ${listNames(providers.keys())}`
       : `no provider '${name}'; did you mean ${near}?`,
-    { hint: 'aiproxy help users' },
+    near === undefined
+      ? {
+          hint: `in the config file: providers: { ${quoteForShell(name)}: { dialect: openai, base_url: "http://…/v1" } }`,
+        }
+      : {},
   )
 }

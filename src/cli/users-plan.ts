@@ -8,7 +8,7 @@ import { nearest } from '../config/nearest.ts'
 import { parseUserName } from '../config/values.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { NO_LIMITS } from '../config/no-limits.ts'
-import { KINDS, byField, parseLimits, renderKind } from './users-limits.ts'
+import { KINDS, parseLimits, renderKind } from './users-limits.ts'
 import { isPattern, matchingModels, noneMatches, resolveModels } from './users-models.ts'
 import type { NamedModels } from './users-models.ts'
 import { listNames, mayUse, requireUser } from './who.ts'
@@ -84,7 +84,7 @@ export function planAdd(config: Config, request: AddRequest): Plan {
     failover,
     limits: undefined,
   }))
-  const limits = { ...NO_LIMITS, ...byField(parseLimits(request.limits).sets) }
+  const limits = { ...NO_LIMITS, ...parseLimits(request.limits) }
   if (models.length === 0) {
     for (const [model, by] of offered ?? []) added.set(model, by)
   }
@@ -283,13 +283,16 @@ export function planLimit(
   request: { readonly user: string; readonly limits: readonly string[] },
 ): Plan {
   const user = requireUser(config, request.user)
-  const { sets, isOff } = parseLimits(request.limits)
-  const wanted: Limits = isOff ? NO_LIMITS : { ...user.limits, ...byField(sets) }
+  const wanted: Limits = { ...user.limits, ...parseLimits(request.limits) }
+  const { concurrency } = wanted
   const edits = KINDS.flatMap(([of, field]): Edit[] =>
     renderKind(wanted, field) === renderKind(user.limits, field)
       ? []
       : [{ kind: 'limit', user: user.name, of, limits: wanted[field] }],
   )
+  if (concurrency !== user.limits.concurrency) {
+    edits.push({ kind: 'concurrency', user: user.name, limit: concurrency })
+  }
   const before = renderLimits(user.limits) || 'no limits'
   const after = renderLimits(wanted) || 'no limits'
   return {

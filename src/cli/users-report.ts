@@ -39,20 +39,7 @@ export function notesOnFile(
   { after, refusal }: EditResult,
 ): Note[] {
   const notes: Note[] = []
-  if (opened === undefined) {
-    notes.push({
-      kind: 'note',
-      text: `${shown} is the config from now on: the starter users are gone, and nothing is mocked`,
-    })
-    const used = new Set([...after.models.values()].map(({ provider }) => provider))
-    for (const provider of after.providers.values()) {
-      const { credential } = provider
-      if (!used.has(provider.name) || readinessOf(provider) !== 'no-key') continue
-      if (credential.kind !== 'none') {
-        notes.push({ kind: 'note', text: `${renderKeySource(credential)} is not set yet` })
-      }
-    }
-  }
+  if (opened === undefined) notes.push(...notesOnNewFile(shown, after))
   if (minted !== undefined) {
     notes.push({
       kind: 'note',
@@ -78,6 +65,33 @@ export function notesOnFile(
     })
   }
   return notes
+}
+
+/** It is theirs from now on, and what is still missing for the first answer. */
+function notesOnNewFile(shown: string, config: Config): Note[] {
+  const used = new Set([...config.models.values()].map(({ provider }) => provider))
+  const missing = [...config.providers.values()].filter(
+    (provider) => used.has(provider.name) && readinessOf(provider) === 'no-key',
+  )
+  const canAsk = [...config.users.values()].some(({ models }) => models.length > 0)
+  return [
+    {
+      kind: 'note',
+      text: `${shown} is the config from now on: no more starter users, nothing mocked`,
+    },
+    ...missing.flatMap(({ credential }): Note[] =>
+      credential.kind === 'none'
+        ? []
+        : [
+            {
+              kind: 'note',
+              text: `${renderKeySource(credential)} is not set yet`,
+              hint: `export ${renderKeySource(credential)}=…`,
+            },
+          ],
+    ),
+    ...(canAsk ? [{ kind: 'note', text: 'try it', hint: 'aiproxy ask "Hello"' } as const] : []),
+  ]
 }
 
 export interface Outcome {
@@ -110,7 +124,7 @@ export function report(io: ProgramIo, file: FileToEdit, outcome: Outcome): void 
       written: result !== undefined && !isDry,
       dryRun: isDry,
       change: result === undefined ? null : plan.said,
-      notes,
+      notes: notes.map((note) => withConfig(io, note)),
       ...(result === undefined ? {} : { user: describeChanged(plan.user, result.after) }),
       ...(key === undefined
         ? {}
@@ -147,14 +161,21 @@ export function report(io: ProgramIo, file: FileToEdit, outcome: Outcome): void 
   }
   for (const note of notes) {
     if (isQuiet && note.kind === 'note') continue
-    io.stderr.write(`${renderNote(io, note)}\n`)
+    io.stderr.write(`${renderNote(io, withConfig(io, note))}\n`)
   }
 }
 
 function describeChanged(name: string, config: Config): object | null {
   const user = config.users.get(name)
   if (user === undefined) return null
-  return { ...describeUser(user, undefined), keyNames: describeKeys(user, config.keyHints) }
+  return { ...describeUser(user, undefined), keyNames: describeKeys(user, config) }
+}
+
+/** The command of a note works on the same file as the one that was just run. */
+function withConfig({ flags }: ProgramIo, note: Note): Note {
+  if (flags.config === undefined || note.hint?.startsWith('aiproxy ') !== true) return note
+  const file = quoteForShell(flags.config)
+  return { ...note, hint: `${note.hint} -c ${file}` }
 }
 
 function renderNote({ paintErr }: ProgramIo, { kind, text, hint }: Note): string {

@@ -1,17 +1,23 @@
 /** The users as a table, as one user's page, and as JSON. Pure. */
 import type { ChalkInstance } from 'chalk'
-import type { Config, User, UserModel } from '../config/config.ts'
+import type { Config, Limits, User, UserModel } from '../config/config.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
+import type { LimitReading } from '../offline.ts'
 import { renderReadiness } from './banner.ts'
 import { padEnd } from './fit.ts'
 import { cutMiddle, displayWidth, renderTable } from './table.ts'
 import type { TodayUse } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
+import { renderLeft } from './limits-left.ts'
 import { fingerprintOf, renderKeyName } from './users-key-names.ts'
 import { listTargets } from './who.ts'
 import { countOf, renderCost, renderLimits } from './words.ts'
 
 const NONE = '–'
 const GAP = '  '
+const ARROW = ' → '
+// Less of a list, or of a name, tells nothing.
+const LEAST_LIST = 8
 
 interface TablePlan {
   /** Without it there is no TODAY column: no number is better than a wrong one. */
@@ -25,123 +31,155 @@ interface TablePlan {
 export function renderUserTable(config: Config, plan: TablePlan): string {
   const users = [...config.users.values()]
   const { today, columns, paint } = plan
+  const names = users.map(({ name }) => cleanForTerminal(name))
+  const keys = users.map((user) => renderKeys(user, config.keyHints))
+  const uses = users.map(({ name }) => renderToday(today?.get(name) ?? NOTHING_TODAY))
+  const lists: ListColumn[] = [
+    { head: 'MODELS', gap: ' ', cells: users.map((user) => modelsOf(user, config)) },
+    { head: 'FAILOVER', gap: ', ', cells: users.map((user) => chainsOf(user, config)) },
+    { head: 'LIMITS', gap: ', ', cells: users.map(limitsOf) },
+  ]
+  const others = [widest('USER', names), widest('KEY', keys)]
+  if (today !== undefined) others.push(widest('TODAY', uses))
+  const room =
+    columns === undefined
+      ? Infinity
+      : columns - sum(others) - GAP.length * (others.length + lists.length - 1)
+  const [models = [], chains = [], limits = []] = fitLists(lists, room)
   const heads = ['USER', 'MODELS', 'KEY', 'FAILOVER', 'LIMITS']
-  if (today !== undefined) heads.push('TODAY')
-  const lists = users.map((user) => ({
-    models: modelsOf(user, config),
-    chains: chainsOf(user, config),
-  }))
-  const fixed = users.map((user) => ({
-    user: cleanForTerminal(user.name),
-    key: renderKeys(user, config.keyHints),
-    limits: renderLimits(user.limits) || NONE,
-    today: renderToday(today?.get(user.name) ?? { requests: 0, costUsd: 0 }),
-  }))
-
-  let widths = [Infinity, Infinity]
-  if (columns !== undefined) {
-    const others = [
-      widest(
-        'USER',
-        fixed.map((row) => row.user),
-      ),
-      widest(
-        'KEY',
-        fixed.map((row) => row.key),
-      ),
-      widest(
-        'LIMITS',
-        fixed.map((row) => row.limits),
-      ),
-      ...(today === undefined
-        ? []
-        : [
-            widest(
-              'TODAY',
-              fixed.map((row) => row.today),
-            ),
-          ]),
-    ]
-    const room = columns - sum(others) - GAP.length * (heads.length - 1)
-    widths = share(
-      room,
-      widest(
-        'MODELS',
-        lists.map(({ models }) => models.join(' ')),
-      ),
-      widest(
-        'FAILOVER',
-        lists.map(({ chains }) => chains.join(', ')),
-      ),
-    )
-  }
-  const [modelColumns = Infinity, chainColumns = Infinity] = widths
-  const rows = fixed.map((row, index) => [
-    row.user,
-    fitList(lists[index]?.models ?? [], ' ', modelColumns),
-    row.key,
-    fitList(lists[index]?.chains ?? [], ', ', chainColumns) || NONE,
-    row.limits,
-    ...(today === undefined ? [] : [row.today]),
-  ])
   const lines = renderTable({
-    columns: heads.map((header) => ({ header, align: 'left' })),
-    rows,
+    columns: [...heads, ...(today === undefined ? [] : ['TODAY'])].map((header) => ({
+      header,
+      align: 'left',
+    })),
+    rows: users.map((_, at) => [
+      names[at] ?? '',
+      models[at] ?? '',
+      keys[at] ?? '',
+      chains[at] || NONE,
+      limits[at] || NONE,
+      ...(today === undefined ? [] : [uses[at] ?? '']),
+    ]),
     rules: false,
     paintFrame: paint.bold,
   })
   return lines.map((line) => `${line}\n`).join('')
 }
 
-/** Everything about one user; models with their chain and each target's readiness. */
+const NOTHING_TODAY: TodayUse = { requests: 0, costUsd: 0 }
+
+/** What is known of a user beside the config. */
+export interface UserNews {
+  /** `undefined`: the log cannot be read quickly. */
+  readonly today: TodayUse | undefined
+  /** What is left of the limits, or why nobody knows. */
+  readonly left: readonly LimitReading[] | ProxyError
+}
+
+/** Everything about one user; each model with its backups below it, and how ready each is. */
 export function renderUserPage(
   config: Config,
   user: User,
-  today: TodayUse | undefined,
+  { today, left }: UserNews,
   paint: ChalkInstance,
 ): string {
-  const { yellow } = paint
   const lines = [
     paint.bold(cleanForTerminal(user.name)),
-    ...keyLines(user, config.keyHints),
-    `  limits   ${renderLimits(user.limits) || 'none'}`,
-    ...(today === undefined
-      ? []
-      : [`  today    ${countOf(today.requests, 'request')}, ${renderToday(today)}`]),
+    ...labelled('key', keyNames(user, config.keyHints)),
+    ...labelled('limits', limitRows(user, left, paint)),
+    ...(today === undefined ? [] : labelled('today', [renderDay(today)])),
     '  models',
+    ...modelLines(config, user, left, paint),
   ]
-  const widthOf = Math.max(0, ...user.models.map((entry) => displayWidth(renderChain(entry))))
-  for (const entry of user.models) {
-    const marks = listTargets(config, user, entry.name).map(({ provider }) =>
-      renderReadiness(provider, paint),
-    )
-    lines.push(`    ${padEnd(renderChain(entry), widthOf)}  ${[...new Set(marks)].join('   ')}`)
-    const limits = entry.limits === undefined ? '' : renderLimits(entry.limits)
-    if (limits !== '') lines.push(`      limits ${limits}`)
-  }
-  if (user.models.length === 0) lines.push(yellow('    none: every request is refused'))
   return `${lines.join('\n')}\n`
 }
 
+function labelled(label: string, rows: readonly string[]): string[] {
+  return rows.map((row, index) => `  ${padEnd(index === 0 ? label : '', 9)}${row}`)
+}
+
+/** The user's own limits; those of a model stand below it. */
+function limitRows(user: User, left: UserNews['left'], paint: ChalkInstance): string[] {
+  const text = renderLimits(user.limits)
+  if (left instanceof ProxyError) {
+    const [reason = ''] = left.message.split('\n')
+    return [text || 'none', paint.red(`what is left is unknown: ${cleanForTerminal(reason)}`)]
+  }
+  if (text === '') return ['none']
+  const own = left.filter(({ model }) => model === undefined)
+  return joinPairs(renderLeft(own, [{ model: undefined, limits: user.limits }], paint))
+}
+
+function modelLines(
+  config: Config,
+  user: User,
+  left: UserNews['left'],
+  paint: ChalkInstance,
+): string[] {
+  if (user.models.length === 0) return [paint.yellow('    none: every request is refused')]
+  const chains = user.models.map((entry) => ({
+    entry,
+    targets: listTargets(config, user, entry.name),
+  }))
+  const named = chains.flatMap(({ targets }) =>
+    targets.map(({ model }, index) => displayWidth(targetName(model.name, index))),
+  )
+  const width = Math.max(0, ...named)
+  return chains.flatMap(({ entry: { name, limits }, targets }) => {
+    const rows = targets.map(({ model, provider }, index) => {
+      const mark = renderReadiness(provider, paint)
+      return `    ${padEnd(targetName(model.name, index), width)}  ${mark}`
+    })
+    if (limits === undefined || renderLimits(limits) === '') return rows
+    const readings = left instanceof ProxyError ? [] : left.filter(({ model }) => model === name)
+    const known = renderLeft(readings, [{ model: undefined, limits }], paint).map(
+      ([limit, rest]) => [limit.replace(/ for .*$/, ''), rest] as const,
+    )
+    const of = left instanceof ProxyError ? [renderLimits(limits)] : joinPairs(known)
+    const [first = '', ...backups] = rows
+    return [first, ...of.map((row) => `        ${row}`), ...backups]
+  })
+}
+
+/** The requested model, and its backups under it. */
+function targetName(name: string, index: number): string {
+  return `${index === 0 ? '' : '→ '}${cleanForTerminal(name)}`
+}
+
+function joinPairs(pairs: ReadonlyArray<readonly [string, string]>): string[] {
+  const width = Math.max(0, ...pairs.map(([name]) => displayWidth(name)))
+  return pairs.map(([name, text]) => `${padEnd(name, width)}${GAP}${text}`)
+}
+
+/** The user as JSON, in one shape wherever it stands; digests of keys stay in the file. */
+export function describeUser(
+  { name, models, keys, limits }: User,
+  today: TodayUse | undefined,
+): object {
+  return {
+    user: name,
+    models: models.map((entry) => ({
+      name: entry.name,
+      failover: entry.failover,
+      limits: entry.limits === undefined ? null : describeLimits(entry.limits),
+    })),
+    keys: keys.length,
+    limits: describeLimits(limits),
+    today:
+      today === undefined ? null : { requests: today.requests, costUsd: today.costUsd ?? null },
+  }
+}
+
 /** The user's keys as JSON, by the names that `--revoke` takes; no whole digest. */
-export function describeKeys({ keys }: User, hints: ReadonlyMap<string, string>): object[] {
+export function describeKeys({ keys }: User, { keyHints }: Pick<Config, 'keyHints'>): object[] {
   return keys.map((digest) => ({
-    hint: hints.get(digest) ?? null,
+    hint: keyHints.get(digest) ?? null,
     sha256: fingerprintOf(digest),
   }))
 }
 
-/** The user as JSON; digests of keys stay in the file. */
-export function describeUser(user: User, today: TodayUse | undefined): object {
-  return {
-    user: user.name,
-    models: user.models,
-    keys: user.keys.length,
-    limits: user.limits,
-    ...(today === undefined
-      ? {}
-      : { today: { requests: today.requests, costUsd: today.costUsd ?? null } }),
-  }
+function describeLimits({ requests, tokens, costUsd, concurrency }: Limits): object {
+  return { requests, tokens, costUsd, concurrency: concurrency ?? null }
 }
 
 function modelsOf(user: User, config: Config): string[] {
@@ -171,7 +209,12 @@ function splitOffMock(user: User, config: Config): [own: UserModel[], made: User
 }
 
 function renderChain({ name, failover }: UserModel): string {
-  return cleanForTerminal([name, ...failover].join(' → '))
+  return cleanForTerminal([name, ...failover].join(ARROW))
+}
+
+function limitsOf({ limits }: User): string[] {
+  const text = renderLimits(limits)
+  return text === '' ? [] : text.split(', ')
 }
 
 /** `name only`, `aip_…k3Qd`, `aip_…k3Qd +1`; a digest of which the file says nothing is just a key. */
@@ -183,13 +226,13 @@ function renderKeys({ keys }: User, hints: ReadonlyMap<string, string>): string 
   return keys.length === 1 ? name : `${name} +${keys.length - 1}`
 }
 
-/** One line a key: by either name `--revoke` takes it. */
-function keyLines({ keys }: User, hints: ReadonlyMap<string, string>): string[] {
-  if (keys.length === 0) return ['  key      name only']
-  return keys.map((digest, index) => {
+/** One row a key: by either name `--revoke` takes it. */
+function keyNames({ keys }: User, hints: ReadonlyMap<string, string>): string[] {
+  if (keys.length === 0) return ['name only: on this machine, whoever says the name']
+  return keys.map((digest) => {
     const names = [renderKeyName(digest, hints)]
     if (hints.has(digest)) names.push(`sha256:${fingerprintOf(digest)}…`)
-    return `  ${index === 0 ? 'key ' : '    '}     ${cleanForTerminal(names.join('  '))}`
+    return cleanForTerminal(names.join('  '))
   })
 }
 
@@ -199,25 +242,72 @@ function renderToday({ requests, costUsd }: TodayUse): string {
   return costUsd === undefined ? countOf(requests, 'request') : renderCost(costUsd)
 }
 
-/** As many items as fit; the rest as `+3`. One item that is too long is cut in the middle. */
-function fitList(items: readonly string[], separator: string, columns: number): string {
-  const whole = items.join(separator)
-  if (displayWidth(whole) <= columns) return whole
-  for (let shown = items.length - 1; shown > 0; shown--) {
-    const text = `${items.slice(0, shown).join(separator)} +${items.length - shown}`
-    if (displayWidth(text) <= columns) return text
-  }
-  const rest = items.length > 1 ? ` +${items.length - 1}` : ''
-  return cutMiddle(items[0] ?? '', Math.max(1, columns - rest.length)) + rest
+/** For a line of its own. */
+function renderDay({ requests, costUsd }: TodayUse): string {
+  if (requests === 0) return 'nothing yet'
+  return `${countOf(requests, 'request')}, ${costUsd === undefined ? 'cost not known' : renderCost(costUsd)}`
 }
 
-/** Two columns in `room`: each what it needs where that fits, else half of it or what the other leaves. */
-function share(room: number, first: number, second: number): [number, number] {
-  const half = Math.floor(room / 2)
-  if (first + second <= room) return [first, second]
-  if (first <= half) return [first, Math.max(8, room - first)]
-  if (second <= room - half) return [Math.max(8, room - second), second]
-  return [Math.max(8, half), Math.max(8, room - half)]
+/** A column of lists, one a row. */
+interface ListColumn {
+  readonly head: string
+  /** Between two items. */
+  readonly gap: string
+  readonly cells: ReadonlyArray<readonly string[]>
+}
+
+/**
+ * The cells of each column as text, all columns together in `room`: the narrow ones first, each at most its
+ * share of what is left; and what the last ones did not need goes to the others.
+ */
+function fitLists(columns: readonly ListColumn[], room: number): string[][] {
+  const fitAll = ({ gap, cells }: ListColumn, width: number): string[] =>
+    cells.map((items) => fitList(items, gap, width))
+  const widthOf = (column: ListColumn, texts: readonly string[]): number =>
+    widest(column.head, texts)
+  const natural = columns.map((column) => widthOf(column, fitAll(column, Infinity)))
+  const order = columns.map((_, at) => at).toSorted((a, b) => natural[a]! - natural[b]!)
+  const fitted: string[][] = columns.map(() => [])
+  let rest = room
+  for (const [turn, at] of order.entries()) {
+    const column = columns[at]!
+    fitted[at] = fitAll(column, Math.max(LEAST_LIST, Math.floor(rest / (order.length - turn))))
+    rest -= widthOf(column, fitted[at])
+  }
+  for (const at of order) {
+    const column = columns[at]!
+    const before = widthOf(column, fitted[at]!)
+    fitted[at] = fitAll(column, Math.max(LEAST_LIST, before + Math.max(0, rest)))
+    rest -= widthOf(column, fitted[at]) - before
+  }
+  return fitted
+}
+
+/** As many items as fit; the rest as `+3`. One item that is too long is cut. */
+function fitList(items: readonly string[], gap: string, columns: number): string {
+  const whole = items.join(gap)
+  if (displayWidth(whole) <= columns) return whole
+  for (let shown = items.length - 1; shown > 0; shown--) {
+    const text = `${items.slice(0, shown).join(gap)} +${numberOf(items.slice(shown))}`
+    if (displayWidth(text) <= columns) return text
+  }
+  const rest = items.length > 1 ? ` +${numberOf(items.slice(1))}` : ''
+  return fitItem(items[0] ?? '', Math.max(1, columns - displayWidth(rest))) + rest
+}
+
+/** How many they are; `(+13 mock)` stands for thirteen. */
+function numberOf(items: readonly string[]): number {
+  return sum(items.map((item) => Number(/^\(\+(\d+) /.exec(item)?.[1] ?? 1)))
+}
+
+/** One item; of a chain the first name and how many come after it, where not even two have room. */
+function fitItem(item: string, columns: number): string {
+  const [first = '', ...backups] = item.split(ARROW)
+  if (displayWidth(item) <= columns || backups.length === 0) return cutMiddle(item, columns)
+  const more = backups.length > 1 ? ` +${backups.length - 1}` : ''
+  const room = columns - displayWidth(`${first}${ARROW}${more}`)
+  if (room >= LEAST_LIST) return `${first}${ARROW}${cutMiddle(backups[0] ?? '', room)}${more}`
+  return cutMiddle(`${first}${ARROW}+${backups.length}`, columns)
 }
 
 function widest(head: string, cells: readonly string[]): number {

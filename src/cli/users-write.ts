@@ -3,14 +3,15 @@
  * write, or show what would be written.
  */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { mintKey } from '../access/keys.ts'
 import type { Config } from '../config/config.ts'
 import { createFile, openForEdit, replaceFile } from '../config/edit-file.ts'
-import { FIRST_CONFIG } from '../config/edit-new.ts'
+import { firstConfigAt } from '../config/edit-new.ts'
 import { editConfigText, loadForEdit } from '../config/edit.ts'
-import { findConfig } from '../config/find.ts'
+import { findConfig, namedPath } from '../config/find.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { cleanForTerminal } from './clean.ts'
 import { EXIT } from './exit-codes.ts'
@@ -192,7 +193,12 @@ const NEW_NAME = 'aiproxy.yaml'
 
 function openFile(io: ProgramIo, mayBeMade: boolean): FileToEdit {
   const { env, cwd, home } = io
-  const found = findConfig({ flag: io.flags.config, env, cwd, home })
+  const where = { flag: io.flags.config, env, cwd, home }
+  const named = namedPath(where)
+  if (mayBeMade && named !== undefined && !existsSync(named)) {
+    return { path: named, shown: renderPath(named, { cwd, home }), opened: undefined }
+  }
+  const found = findConfig(where)
   if (found.kind === 'file') {
     const shown = renderPath(found.path, { cwd, home })
     return { path: found.path, shown, opened: openForEdit(found.path, shown) }
@@ -229,7 +235,7 @@ async function write(io: ProgramIo, file: FileToEdit, writing: Writing): Promise
   const { env, cwd, home } = io
   const { opened, path } = file
   const options = { env, cwd, home }
-  const text = opened?.text ?? FIRST_CONFIG
+  const text = opened?.text ?? firstConfigAt(path)
   const { config } = await loadForEdit(text, path, options)
   const plan = writing.makePlan(config)
   if (plan.edits.length === 0) {

@@ -5,32 +5,25 @@
 import { Command } from 'commander'
 import type { Config, User } from '../config/config.ts'
 import { nearest } from '../config/nearest.ts'
-import { ProxyError } from '../errors/proxy-error.ts'
+import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
 import { EXIT } from './exit-codes.ts'
 import type { ProgramIo, TodayUse } from './io.ts'
 import { cleanForTerminal } from './clean.ts'
+import { describeLeft } from './limits-left.ts'
+import { setHelpPage } from './help-page.ts'
 import { createWriterCommands } from './users-commands.ts'
+import { usersPage } from './users-help.ts'
 import { describeKeys, describeUser, renderUserPage, renderUserTable } from './users-view.ts'
-import { listTargets, readinessOf, requireModel, requireUser } from './who.ts'
+import type { UserNews } from './users-view.ts'
+import { allowedText, listTargets, requireModel, requireUser } from './who.ts'
+import type { TargetView } from './who.ts'
 import { jsonLine } from './words.ts'
-
-const EXAMPLES = `
-Examples
-  aiproxy users
-  aiproxy users show user-a
-  aiproxy users can user-b gpt-5 && echo yes
-  aiproxy users add me --model gpt-5 --failover gpt-5=claude-sonnet-4-20250514
-  aiproxy users allow user-b 'claude-*' --dry-run
-  aiproxy users limit user-b tokens=200k/day cost=5USD/day
-  aiproxy users key user-b > key.txt
-`
 
 /** The `users` command with its subcommands. */
 export function createUsersCommand(io: ProgramIo): Command {
   const command = new Command('users')
     .summary('the users and their models')
-    .description('Who may use which model, with which backup and limits.')
-    .addHelpText('after', EXAMPLES)
+    .description('who may use which model, with which backups and limits')
 
   command
     .command('list', { isDefault: true })
@@ -43,20 +36,22 @@ export function createUsersCommand(io: ProgramIo): Command {
     })
   command
     .command('show')
-    .description("one user's models, chains, limits and keys")
+    .description("one user: chains, limits and what is left, keys, today's use")
     .argument('<user>')
     .action(async (name: string) => {
       await show(io, name)
     })
   command
     .command('can')
-    .description('may this user use this model? exit 0 or 4')
+    .description('yes or no, and the chain; exit 0 or 4')
     .argument('<user>')
     .argument('<model>')
     .action(async (name: string, model: string) => {
       await can(io, name, model)
     })
   for (const writer of createWriterCommands(io)) command.addCommand(writer)
+  setHelpPage(command, io.stdout, usersPage(''))
+  for (const child of command.commands) setHelpPage(child, io.stdout, usersPage(child.name()))
   return command
 }
 
@@ -93,11 +88,45 @@ async function show(io: ProgramIo, name: string): Promise<void> {
   const config = await io.loadConfig()
   const user = requireUser(config, name)
   const today = todayOf(await io.readToday?.(config, io.now()), user)
+  const left = await readLeft(io, config, user)
+  if (io.flags.json !== true) {
+    io.stdout.write(renderUserPage(config, user, { today, left }, io.paintOut))
+    return
+  }
+  const isKnown = !(left instanceof ProxyError)
   io.stdout.write(
-    io.flags.json === true
-      ? `${jsonLine({ schema: 'aiproxy.user/1', config: pathOf(config), ...describeUser(user, today), keyNames: describeKeys(user, config.keyHints) })}\n`
-      : renderUserPage(config, user, today, io.paintOut),
+    `${jsonLine({
+      schema: 'aiproxy.user/1',
+      config: pathOf(config),
+      ...describeUser(user, today),
+      keyNames: describeKeys(user, config),
+      left: isKnown ? describeLeft(left) : null,
+      ...(isKnown ? {} : { leftUnknown: left.message }),
+      chains: user.models.map((entry) => ({
+        model: entry.name,
+        chain: describeChain(listTargets(config, user, entry.name)),
+      })),
+    })}\n`,
   )
+}
+
+/** What is left of a user's limits; where the log cannot be read, the reason, which is no reason to show nothing. */
+async function readLeft(io: ProgramIo, config: Config, user: User): Promise<UserNews['left']> {
+  try {
+    const { readLimits } = await import('../offline.ts')
+    return await readLimits(config, user, { monotonicMs: io.monotonic, wallMs: io.now })
+  } catch (thrown) {
+    return toProxyError(thrown)
+  }
+}
+
+function describeChain(targets: readonly TargetView[]): object[] {
+  return targets.map(({ model, provider, readiness }) => ({
+    model: model.name,
+    provider: provider.name,
+    ready: readiness !== 'no-key',
+    mock: provider.mock,
+  }))
 }
 
 async function can(io: ProgramIo, name: string, model: string): Promise<void> {
@@ -115,12 +144,7 @@ async function can(io: ProgramIo, name: string, model: string): Promise<void> {
         user: user.name,
         model,
         allowed,
-        chain: targets.map(({ model: { name: target }, provider }) => ({
-          model: target,
-          provider: provider.name,
-          ready: readinessOf(provider) !== 'no-key',
-          mock: provider.mock,
-        })),
+        chain: describeChain(targets),
       })}\n`,
     )
     return
@@ -128,7 +152,7 @@ async function can(io: ProgramIo, name: string, model: string): Promise<void> {
   const { green, red } = io.paintOut
   const line = allowed
     ? `${green('yes')}  ${cleanForTerminal(chain.join(' → '))}`
-    : `${red('no')}   ${cleanForTerminal(`allowed: ${user.models.map((entry) => entry.name).join(', ')}`)}`
+    : `${red('no')}   ${cleanForTerminal(`allowed: ${allowedText(user)}`)}`
   io.stdout.write(`${line}\n`)
 }
 

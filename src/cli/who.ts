@@ -33,7 +33,7 @@ export function requireUser(config: Config, name: string): User {
 export function requireModel(config: Config, name: string, user: User): Model {
   const model = config.models.get(name)
   if (model !== undefined) return model
-  const near = nearest(name, config.models.keys())
+  const near = nearestModel(config, name)
   throw new ProxyError(
     'model_not_found',
     near === undefined
@@ -43,6 +43,16 @@ export function requireModel(config: Config, name: string, user: User): Model {
   )
 }
 
+/** The model that was probably meant. */
+export function nearestModel(config: Config, name: string): string | undefined {
+  return nearest(name, config.models.keys())
+}
+
+/** What the user may ask for, or `nothing`. */
+export function allowedText({ models }: User): string {
+  return models.length === 0 ? 'nothing' : listNames(models.map(({ name }) => name))
+}
+
 /** True where the user may ask for the model by name. */
 export function mayUse(user: User, model: string): boolean {
   return user.models.some((entry) => entry.name === model)
@@ -50,10 +60,9 @@ export function mayUse(user: User, model: string): boolean {
 
 /** The refusal the operator is told: unlike the port's, it names what exists. */
 export function refuse(user: User, model: string): ProxyError {
-  const allowed = user.models.map((entry) => entry.name)
   return new ProxyError(
     'not_allowed',
-    `${user.name} may not use ${model}\n  allowed: ${allowed.length === 0 ? 'nothing' : allowed.join(', ')}`,
+    `${user.name} may not use ${model}\n  allowed: ${allowedText(user)}`,
     { hint: `aiproxy users allow ${quoteForShell(user.name)} ${quoteForShell(model)}` },
   )
 }

@@ -33,6 +33,13 @@ export function renderCount(count: number): string {
   return `${(count / 1e9).toFixed(1)}B`
 }
 
+/** `10 bytes`, `1.5 MiB`, `64 MiB`. */
+export function renderBytes(bytes: number): string {
+  if (bytes < 1024) return countOf(bytes, 'byte')
+  const [amount, unit] = bytes < 1024 ** 2 ? [bytes / 1024, 'KiB'] : [bytes / 1024 ** 2, 'MiB']
+  return `${Number(amount.toFixed(1))} ${unit}`
+}
+
 /** `1 request`, `2 requests`. */
 export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`

@@ -13,6 +13,7 @@ import {
   fsyncSync,
   linkSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -45,6 +46,7 @@ export interface OpenedFile {
 const STALE_AFTER_MS = 30_000
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 const PRIVATE_MODE = 0o600
+const PRIVATE_DIRECTORY_MODE = 0o700
 
 /**
  * Reads the file at `path`. Throws ProxyError `config_invalid` where it is not a text file of a config's
@@ -112,10 +114,15 @@ export function replaceFile(opened: OpenedFile, text: string, nowMs: number): vo
 }
 
 /**
- * Makes a new file, for its owner's eyes only. Throws ProxyError `config_unwritable` where there is one by
+ * Makes a new file, for its owner's eyes only, and the directory it is to be in. Throws ProxyError `config_unwritable` where there is one by
  * now, or it cannot be made.
  */
 export function createFile(path: string, shown: string, text: string, nowMs: number): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: PRIVATE_DIRECTORY_MODE })
+  } catch (thrown) {
+    throw unwritable(`${shown} cannot be written: ${reasonOf(thrown)}`, thrown)
+  }
   writeBeside(path, shown, nowMs, (temporary, descriptor) => {
     writeFileSync(descriptor, text)
     fsyncSync(descriptor)
@@ -228,6 +235,9 @@ function reasonOf(thrown: unknown): string {
       return 'the disk is full'
     case 'ENOENT':
       return 'no such file or directory'
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return 'a part of the path is no directory'
     default:
       return String(code ?? thrown)
   }

@@ -35,6 +35,12 @@ export type Edit =
       /** Empty: none. */
       readonly limits: readonly Limit[]
     }
+  | {
+      readonly kind: 'concurrency'
+      readonly user: string
+      /** Requests at the same time; `undefined`: any number. */
+      readonly limit: number | undefined
+    }
   | { readonly kind: 'add-key'; readonly user: string; readonly key: KeyEntry }
   | { readonly kind: 'revoke-keys'; readonly user: string; readonly digests: readonly string[] }
 
@@ -106,6 +112,9 @@ export function editRoster(roster: Roster, edit: Edit): Roster {
       break
     case 'limit':
       change(({ limits }) => ({ limits: { ...limits, [LIMIT_FIELDS[edit.of]]: edit.limits } }))
+      break
+    case 'concurrency':
+      change(({ limits }) => ({ limits: { ...limits, concurrency: edit.limit } }))
       break
     case 'add-key':
       change(({ keys }) => ({ keys: [...keys, edit.key.digest] }))

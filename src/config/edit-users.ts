@@ -61,6 +61,8 @@ export function editText(text: string, roster: Roster, edit: Edit): string {
       return editFailover(text, roster, edit)
     case 'limit':
       return editLimit(text, roster, edit)
+    case 'concurrency':
+      return editConcurrency(text, edit)
     case 'add-key':
       return appendItems(text, ['users', edit.user, 'keys'], [renderKeyEntry(edit.key)], (items) =>
         listOfValues(items, false),
@@ -130,6 +132,24 @@ function editLimit(
     written.map((value) => ({ name: value, value })),
     oneOrList,
   )
+}
+
+function editConcurrency(
+  text: string,
+  { user, limit }: Extract<Edit, { kind: 'concurrency' }>,
+): string {
+  const path: Path = ['users', user, 'limits']
+  const field: Path = [...path, 'concurrency']
+  const own = unshare(text, field, true)
+  const fields = findCollection(readSource(own), path)
+  if (limit === undefined) {
+    if (findEntry(readSource(own), field) === undefined) return text
+    return removeEntry(own, fields?.items.length === 1 ? path : field)
+  }
+  const value = numberValue(limit)
+  return fields === undefined || fields.items.length === 0
+    ? setValue(own, path, mapOfValues([['concurrency', value]], true))
+    : setValue(own, field, value)
 }
 
 function editKeys(
@@ -221,10 +241,15 @@ function renderableUser(
     samples.every((node) => isMap(node) && node.flow === true && isOnOneLine(text, node))
   const shape = shapeOf(source, '')
   const hasChain = models.some(({ failover }) => failover.length > 0)
-  const written = (['requests', 'tokens', 'cost'] as const).flatMap((of) => {
+  const written: Array<readonly [string, Value]> = (
+    ['requests', 'tokens', 'cost'] as const
+  ).flatMap((of) => {
     const ofKind = limits[LIMIT_FIELDS[of]].map((limit) => renderLimit(limit, of))
     return ofKind.length === 0 ? [] : [[of, oneOrList(ofKind)] as const]
   })
+  if (limits.concurrency !== undefined) {
+    written.push(['concurrency', numberValue(limits.concurrency)])
+  }
   const grants = models.map((grant) => grantValue(grant, shape))
   return mapOfValues(
     [
@@ -238,6 +263,10 @@ function renderableUser(
     ],
     isInline,
   )
+}
+
+function numberValue(value: number): Value {
+  return { kind: 'raw', text: String(value) }
 }
 
 function oneOrList(items: readonly Value[]): Value {

@@ -54,11 +54,21 @@ function candidates({ env, cwd, home }: FindOptions): string[] {
   ]
 }
 
+/** The file that was named, whether or not it is there; `undefined` where none was. */
+export function namedPath({ flag, env, cwd, home }: FindOptions): string | undefined {
+  const named = flag ?? lookUp(env, 'AIPROXY_CONFIG') ?? ''
+  return named === '' || named === 'none' ? undefined : placeOf(named, cwd, home)
+}
+
+// `--config=~/x` reaches us as it is: shells expand ~ only at the start of a word.
+function placeOf(named: string, cwd: string, home: string): string {
+  return named.startsWith('~/') ? join(home, named.slice(2)) : resolve(cwd, named)
+}
+
 function findNamed(named: string, by: string, cwd: string, home: string): Found {
   const hint = 'Name another file, or `none` to start without one.'
   if (named === '') throw new ProxyError('config_missing', `${by} names no config file.`, { hint })
-  // `--config=~/x` reaches us as it is: shells expand ~ only at the start of a word.
-  const path = named.startsWith('~/') ? join(home, named.slice(2)) : resolve(cwd, named)
+  const path = placeOf(named, cwd, home)
   if (!exists(path)) {
     const shown = showPath(path, cwd)
     throw new ProxyError('config_missing', `${shown}: no such file (named by ${by})`, { hint })

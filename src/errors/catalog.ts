@@ -107,6 +107,8 @@ export const ERRORS = {
   // The command line
   /** Known on this machine, but not this user's: only the operator is told that it exists. */
   not_allowed: { status: 403, kind: 'permission', hint: undefined },
+  /** `ask --extract` of an answer without a fenced block. */
+  block_missing: { status: 500, kind: 'server', hint: undefined },
   usage_wrong: { status: 400, kind: 'invalid-request', hint: undefined },
   config_missing: { status: 500, kind: 'server', hint: undefined },
   /** The file was changed by somebody else meanwhile, or may not be written. */

@@ -137,7 +137,22 @@ test('a wrong option is misuse that names the value', async () => {
     [['--timeout', 'soon'], /--timeout "soon" is not a duration/],
     [['-o', 'seed'], /--option 'seed' is not of the form key=value/],
     [['-o', 'model=x'], /--option cannot set 'model'; that is what -m is for/],
-    [['-o', 'messages=[]'], /--option cannot set 'messages'/],
+    [['-o', 'messages=[]'], /--option cannot set 'messages'; that is what the prompt is for/],
+    [['-o', 'stream=false'], /--option cannot set 'stream'; that is what --no-stream is for/],
+    [['-o', 'n=2'], /--option cannot set 'n'; one answer is asked for and shown/],
+    [['-o', '=x'], /--option '=x' is not of the form key=value/],
+    [['-o', 'seed=1', '-o', 'seed=2'], /--option 'seed' is given twice/],
+    [['-t', '1', '-o', 'temperature=0'], /--temperature or --option 'temperature', not both/],
+    [
+      ['--max-tokens', '1', '-o', 'max_tokens=2'],
+      /--max-tokens or --option 'max_tokens', not both/,
+    ],
+    [['-o', 'reasoning.effort=low'], /has a dot[^]*→ aiproxy ask -o 'reasoning=\{"effort": …\}'/],
+    [['-o', 'seed=12345678901234567890'], /too large to be sent exactly/],
+    [['--timeout', '30'], /--timeout "30" has no unit/],
+    [['--timeout', '0s'], /--timeout "0s" is too short/],
+    [['--timeout', '25h'], /--timeout "25h" is too long/],
+    [['-f', '-', '-f', '-'], /--file - is stdin, which can be read only once/],
     [['--json', '--jsonl'], /--json or --jsonl, not both/],
   ] as const) {
     const { code, stderr, fake } = await run(['ask', '-u', 'user-a', 'Hi', ...argv])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { extractFenced } from '../../src/cli/ask-answer.ts'
+import { createFenceReader, extractFenced } from '../../src/cli/ask-extract.ts'
 import type { ChatPiece } from '../../src/app.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import type { UsageRecord } from '../../src/usage/record.ts'
@@ -154,6 +154,15 @@ test('--jsonl is one object a line, the whole document last', async () => {
     ['failover', 'text', 'text', 'end'],
   )
   assert.equal(lines.at(-1)?.['text'], 'Hello! How can I help you today?')
+  const json = await run(['ask', '--json', '-u', 'user-a', 'Hi'], { exchange: answers() })
+  assert.deepEqual(lines.at(-1), { type: 'end', ...asMap(JSON.parse(json.stdout)) })
+})
+
+test('--jsonl tells errors as JSON, too', async () => {
+  const { code, stdout, stderr } = await run(['ask', '--jsonl', '-u', 'nobody', 'Hi'])
+  assert.equal(code, 2)
+  assert.equal(stdout, '')
+  assert.equal(asMap(asMap(JSON.parse(stderr))['error'])['code'], 'user_unknown')
 })
 
 test('the call is the one a server would have made: Chat Completions, streamed, with usage', async () => {
@@ -397,10 +406,13 @@ test('--explain tells the path offline and shows no key', async () => {
   const options = { config: { ...config, providers } }
   const { code, stdout, fake } = await run(['ask', '-u', 'user-a', '--explain'], options)
   assert.equal(code, 0)
-  assert.match(stdout, / 1 +gpt-5 +openai +api\.openai\.com +✓ env OPENAI_API_KEY\n/)
   assert.match(
     stdout,
-    / 2 +claude\S+ +anthropic +api\.anthropic\.com +✗ env ANTHROPIC_API_KEY not set/,
+    / 1 +gpt-5 +openai +chat +api\.openai\.com\n +key +✓ env OPENAI_API_KEY set\n/,
+  )
+  assert.match(
+    stdout,
+    / 2 +claude\S+ +anthropic +messages +api\.anthropic\.com\n +key +✗ env ANTHROPIC_API_KEY not set/,
   )
   assert.equal(stdout.includes('secret'), false)
   assert.deepEqual(fake.loaded, ['config'], 'the app is not even loaded')
@@ -414,10 +426,13 @@ test('--explain tells the path offline and shows no key', async () => {
       upstreamName: 'gpt-5',
       provider: 'openai',
       dialect: 'openai',
+      speaks: 'chat',
       host: 'api.openai.com',
       key: { source: 'env OPENAI_API_KEY', set: true },
       ready: true,
       mock: false,
+      request: { relayed: true, kept: [], adapted: [], dropped: [], refused: null },
+      overLimit: null,
     },
   ])
 })
@@ -460,8 +475,26 @@ test('^C aborts the exchange, keeps what came, and ends with 130; SIGTERM with 1
     fake.signal(signal)
     assert.equal(await running, expected)
     assert.equal(fake.stdout(), 'Par\n')
-    assert.equal(fake.stderr().includes('error'), false)
+    assert.match(fake.stderr(), /^interrupted · gpt-5 · .*\n$/)
     assert.deepEqual(fake.closes, [0])
+  }
+})
+
+test('^C leaves a JSON document that says so', async () => {
+  for (const format of ['--json', '--jsonl']) {
+    const { exchange, began } = waits()
+    const fake = createFake({ exchange })
+    const running = fake.main('ask', '-u', 'user-a', format, 'Hi')
+    // oxlint-disable-next-line no-await-in-loop -- one run after the other
+    await began
+    fake.signal('SIGINT')
+    // oxlint-disable-next-line no-await-in-loop
+    assert.equal(await running, 130)
+    const last = asMap(JSON.parse(fake.stdout().trimEnd().split('\n').at(-1) ?? ''))
+    assert.equal(last['interrupted'], 'SIGINT')
+    assert.equal(last['exitCode'], 130)
+    assert.equal(last['text'], 'Par')
+    assert.equal(fake.stderr(), '')
   }
 })
 
@@ -586,9 +619,65 @@ test('-x prints the first fenced block alone', async () => {
   ]
   const { stdout } = await run(['ask', '-u', 'user-a', '-x', 'Hi'], { exchange: answers(pieces) })
   assert.equal(stdout, 'echo 1\necho 2\n')
+})
+
+test('-x without a block gives stdout nothing, shows the answer on stderr, and ends with 1', async () => {
   const none = await run(['ask', '-u', 'user-a', '-x', 'Hi'], { exchange: answers() })
-  assert.equal(none.stdout, 'Hello! How can I help you today?\n')
-  assert.match(none.stderr, /no fenced block/)
+  assert.equal(none.code, 1)
+  assert.equal(none.stdout, '')
+  assert.match(
+    none.stderr,
+    /\nHello! How can I help you today\?\n.* · anthropic · .*\nerror: there is no fenced block in the answer\n$/,
+  )
+  const quiet = await run(['ask', '-u', 'user-a', '-x', '-q', 'Hi'], { exchange: answers() })
+  assert.equal(quiet.code, 1)
+  assert.equal(quiet.stderr, 'error: there is no fenced block in the answer\n')
+  for (const format of ['--json', '--jsonl']) {
+    const { code, stdout, stderr } = await run(['ask', '-u', 'user-a', '-x', format, 'Hi'], {
+      exchange: answers(),
+    })
+    assert.equal(code, 1)
+    const last = asMap(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? ''))
+    assert.equal(last['extracted'], null)
+    assert.equal(last['exitCode'], 1)
+    assert.equal(asMap(asMap(JSON.parse(stderr))['error'])['code'], 'block_missing')
+  }
+})
+
+test('-x prints whole lines of the block as they come, and none of what follows', async () => {
+  const fake = createFake({
+    exchange: async ({ sink, say, options }) => {
+      sink.head(200, STREAM)
+      say({ type: 'text', text: 'Here:\n~~~py\npri' })
+      assert.equal(fake.stdout(), '')
+      say({ type: 'text', text: 'nt(1)\nprint(2)' })
+      assert.equal(fake.stdout(), 'print(1)\n')
+      say({ type: 'text', text: '\n\n~~' })
+      assert.equal(fake.stdout(), 'print(1)\nprint(2)\n\n')
+      say({ type: 'text', text: '~\nnot this\n~~~\nnor this\n~~~\n' })
+      say({ type: 'finish', reason: 'stop', usage: undefined, model: 'gpt-5' })
+      sink.end()
+      options.hooks?.onFinished?.(SERVED)
+    },
+  })
+  assert.equal(await fake.main('ask', '-u', 'user-a', '-x', 'Hi'), 0)
+  assert.equal(fake.stdout(), 'print(1)\nprint(2)\n\n')
+})
+
+test('-x of an answer that was cut keeps what came of the block, and ends with 5', async () => {
+  const record = createRecord({ outcome: 'truncated' })
+  const inside = await run(['ask', '-u', 'user-a', '-x', 'Hi'], {
+    exchange: answers([{ type: 'text', text: '```\nls\nrm' }], record),
+  })
+  assert.equal(inside.code, 5)
+  assert.equal(inside.stdout, 'ls\nrm\n')
+  assert.match(inside.stderr, /the answer above is incomplete\n$/)
+  const before = await run(['ask', '-u', 'user-a', '-x', 'Hi'], {
+    exchange: answers([{ type: 'text', text: 'Here is' }], record),
+  })
+  assert.equal(before.code, 5)
+  assert.equal(before.stdout, '')
+  assert.match(before.stderr, /: it was cut before any block came\n$/)
 })
 
 test('fences are read as CommonMark has them', () => {
@@ -604,5 +693,11 @@ test('fences are read as CommonMark has them', () => {
     ['```\n\n```', ''],
     ['```\r\na\r\n```\r\n', 'a\r'],
   ]
-  for (const [text, block] of cases) assert.equal(extractFenced(text), block, text)
+  for (const [text, block] of cases) {
+    assert.equal(extractFenced(text), block, text)
+    const reader = createFenceReader()
+    const pieces = Array.from(text, (character) => reader.push(character))
+    const whole = pieces.join('') + reader.end()
+    assert.equal(reader.found ? whole.replace(/\n$/, '') : undefined, block, `${text}, one by one`)
+  }
 })

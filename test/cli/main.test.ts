@@ -27,9 +27,13 @@ const LINES: readonly Line[] = [
   { argv: ['-V'], code: 0, stdout: /^0\.1\.0\n$/ },
   { argv: ['help', 'exit-codes'], code: 0, stdout: /\n {2}5 {4}every target failed/ },
   { argv: ['help', 'environment'], code: 0, stdout: /AIPROXY_CONFIG/ },
-  { argv: ['help', 'ask'], code: 0, stdout: /^Usage: aiproxy ask .*\n[\s\S]*--no-failover/ },
-  { argv: ['ask', '--help'], code: 0, stdout: /--no-failover[\s\S]*Global Options/ },
-  { argv: ['help', 'users', 'can'], code: 0, stdout: /^Usage: aiproxy users can/ },
+  {
+    argv: ['help', 'ask'],
+    code: 0,
+    stdout: /^Sends one prompt [\s\S]*\nUsage\n {2}aiproxy ask .*\n[\s\S]*--no-failover/,
+  },
+  { argv: ['ask', '--help'], code: 0, stdout: /--no-failover[\s\S]*For every command: --config/ },
+  { argv: ['help', 'users', 'can'], code: 0, stdout: /\nUsage\n {2}aiproxy users can / },
   {
     argv: ['help', 'exit'],
     code: 2,

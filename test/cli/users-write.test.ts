@@ -173,15 +173,40 @@ test('on a machine without a file, add makes one that loads, for its owner alone
   assert.equal(stdout, `added me: gpt-5 → ${CLAUDE}  ./aiproxy.yaml (new)\n`)
   assert.match(
     stderr,
-    /is the config from now on: the starter users are gone, and nothing is mocked/,
+    /\.\/aiproxy\.yaml is the config from now on: no more starter users, nothing mocked\n/,
   )
-  assert.match(stderr, /OPENAI_API_KEY is not set yet/)
+  assert.match(stderr, /OPENAI_API_KEY is not set yet {2}→ export OPENAI_API_KEY=…\n/)
+  assert.match(stderr, /try it {2}→ aiproxy ask "Hello"\n$/)
   assert.equal(statSync(desk.path).mode & 0o777, 0o600)
   assert.match(desk.text(), /^# aiproxy: /)
   assert.deepEqual(await modelsOf(desk.text(), 'me'), [
     { name: 'gpt-5', failover: [CLAUDE], limits: undefined },
   ])
   assert.deepEqual(readdirSync(desk.directory), ['aiproxy.yaml'])
+})
+
+test('the file that is named is made where there is none, in its directory, and hints name it, too', async (t) => {
+  const desk = createDesk(t, '')
+  const named = join(desk.directory, 'config', 'aiproxy', 'mine.yaml')
+  const add = ['users', 'add', 'me', '--model', 'gpt-5']
+  const dry = await desk.run([...add, '-c', named, '-n'])
+  assert.equal(dry.code, 0, dry.stderr)
+  assert.deepEqual(readdirSync(desk.directory), [])
+  const made = await desk.run([...add, '-c', named])
+  assert.equal(made.code, 0, made.stderr)
+  assert.match(made.stdout, /^added me: gpt-5 {2}\.\/config\/aiproxy\/mine\.yaml \(new\)\n$/)
+  assert.ok(made.stderr.includes(`aiproxy ask "Hello" -c ${named}\n`), made.stderr)
+  assert.equal(statSync(named).mode & 0o777, 0o600)
+  assert.equal(statSync(join(desk.directory, 'config')).mode & 0o777, 0o700)
+  const inJson = await desk.run(add, { env: { AIPROXY_CONFIG: 'new.json' } })
+  assert.equal(inJson.code, 0, inJson.stderr)
+  const text = readFileSync(join(desk.directory, 'new.json'), 'utf8')
+  assert.deepEqual(Object.keys(asMap(JSON.parse(text))), ['models', 'users'])
+  const inFile = await desk.run([...add, '-c', join(named, 'x.yaml')])
+  assert.equal(inFile.code, 1)
+  assert.match(inFile.stderr, /cannot be written: a part of the path is no directory/)
+  const other = await desk.run(['users', 'allow', 'me', 'gpt-5', '-c', 'missing.yaml'])
+  assert.equal(other.code, 3)
 })
 
 test('a first user without a model may call nothing, but there is something to allow', async (t) => {
@@ -273,6 +298,30 @@ test('limits are set kind by kind, several windows at once, and taken away', asy
   const off = await desk.run(['users', 'limit', 'user-a', 'off'])
   assert.match(off.stdout, /^user-a: no limits /)
   assert.equal(desk.text(), TEXT)
+})
+
+test('requests at the same time are limited, too, and `off` takes that away with the rest', async (t) => {
+  const desk = createDesk(t)
+  const limit = async (...words: string[]): Promise<string> => {
+    const { code, stderr } = await desk.run(['users', 'limit', 'user-b', ...words])
+    assert.equal(code, 0, stderr)
+    return /\n {4}limits: (.*)\n$/.exec(desk.text())?.[1] ?? 'none'
+  }
+  assert.equal(await limit('concurrency=4'), '{ concurrency: 4 }')
+  assert.equal(await limit('tokens=1k/day'), '{ concurrency: 4, tokens: 1k/day }')
+  assert.equal(await limit('concurrency=8'), '{ concurrency: 8, tokens: 1k/day }')
+  assert.equal(await limit('concurrency=off'), '{ tokens: 1k/day }')
+  assert.equal(await limit('concurrency=2', 'tokens=off'), '{ concurrency: 2 }')
+  assert.equal(await limit('off'), 'none')
+  assert.equal(desk.text(), TEXT)
+  const added = await desk.run(['users', 'add', 'c', '-m', 'gpt-5', '--limit', 'concurrency=3'])
+  assert.equal(added.stdout, 'added c: gpt-5; 3 at once  ./aiproxy.yaml:13\n')
+  for (const wrong of ['concurrency=0', 'concurrency=1.5', 'concurrency=', 'concurrency=4/day']) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other on one file
+    const { code, stderr } = await desk.run(['users', 'limit', 'user-b', wrong])
+    assert.equal(code, 2)
+    assert.match(stderr, /is not a number of requests at the same time; write 4 or off/)
+  }
 })
 
 test('key prints the key alone, once, keeps its digest, and the table tells its end', async (t) => {

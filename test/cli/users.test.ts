@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { displayWidth } from '../../src/cli/table.ts'
-import { asMap, createConfig, createStarter, createUser, run } from './fake-world.ts'
+import {
+  asMap,
+  createConfig,
+  createFake,
+  createRecord,
+  createStarter,
+  createUser,
+  run,
+} from './fake-world.ts'
 
 const CLAUDE = 'claude-sonnet-4-20250514'
 
@@ -96,12 +108,110 @@ test('show tells the chain of each model and how ready it is, never a key', asyn
   assert.equal(code, 0)
   assert.match(
     stdout,
-    /gpt-5 → claude\S+ +openai ✓ OPENAI_API_KEY +anthropic ✓ ANTHROPIC_API_KEY\n/,
+    /\n {4}gpt-5 +openai ✓ OPENAI_API_KEY\n {4}→ claude\S+ +anthropic ✓ ANTHROPIC_API_KEY\n/,
   )
-  assert.match(stdout, /limits +60 req\/minute, 200k tok\/day, \$5\/day\n/)
   assert.equal(stdout.includes('secret'), false)
+  for (const line of stdout.split('\n')) assert.ok(displayWidth(line) <= 80, line)
   const json = await run(['users', 'show', 'user-a', '--json'], { config: limitedConfig() })
-  assert.deepEqual(asMap(JSON.parse(json.stdout))['keys'], 1)
+  const document = asMap(JSON.parse(json.stdout))
+  assert.equal(document['keys'], 1)
+  assert.deepEqual(Array.isArray(document['chains']) && document['chains'][0], {
+    model: 'gpt-5',
+    chain: [
+      { model: 'gpt-5', provider: 'openai', ready: true, mock: false },
+      { model: CLAUDE, provider: 'anthropic', ready: true, mock: false },
+    ],
+  })
+})
+
+/** A log with these requests of user-a in it, seconds before the fake world's time. */
+function writeLog(
+  t: TestContext,
+  lines: ReadonlyArray<readonly [ageSeconds: number, more: object]>,
+): string {
+  const directory = mkdtempSync(join(tmpdir(), 'aiproxy-users-'))
+  t.after(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const nowMs = createFake().world.now()
+  const log = join(directory, 'usage.jsonl')
+  const text = lines.map(([age, more]) => {
+    const ts = new Date(nowMs - age * 1000).toISOString()
+    return `${JSON.stringify({ ...createRecord(), ts, ...more })}\n`
+  })
+  writeFileSync(log, text.join(''))
+  return log
+}
+
+test('show tells what is left of each limit, a model’s own too, as a start would read it from the log', async (t) => {
+  const log = writeLog(t, [
+    [90_000, { total_tokens: 70_000 }],
+    [7200, { total_tokens: 1000 }],
+    [30, { total_tokens: 500, model: 'gpt-5', served_model: CLAUDE }],
+    [20, { outcome: 'refused', status: 404, total_tokens: undefined }],
+    [10, { total_tokens: 99_000, user: 'user-b' }],
+  ])
+  const limits = {
+    requests: [{ amount: 60, window: 'minute' }],
+    tokens: [{ amount: 200_000, window: 'day' }],
+    costUsd: [],
+    concurrency: 4,
+  } as const
+  const ofModel = { ...limits, requests: [{ amount: 1, window: 'minute' }], tokens: [] } as const
+  const user = createUser(
+    'user-a',
+    [{ name: 'gpt-5', failover: [CLAUDE], limits: { ...ofModel, concurrency: undefined } }],
+    { limits },
+  )
+  const config = createConfig({ users: new Map([['user-a', user]]), log })
+  const { stdout } = await run(['users', 'show', 'user-a'], { config })
+  assert.match(stdout, /\n {2}limits +60 req\/minute +59 left, all back in \d+\.\ds\n/)
+  assert.match(stdout, /\n +200k tok\/day +198,500 left, all back in 8h48m\n/)
+  assert.match(stdout, /\n +4 at once +counted while they run\n/)
+  assert.match(stdout, /\n {4}gpt-5 .*\n {8}1 req\/minute {2}0 left, all back in .*\n {4}→ claude/)
+  const json = await run(['users', 'show', 'user-a', '--json'], { config })
+  const { left } = asMap(JSON.parse(json.stdout))
+  assert.ok(Array.isArray(left))
+  assert.deepEqual(
+    left.map((one) => [asMap(one)['of'], asMap(one)['model'], asMap(one)['left']]),
+    [
+      ['requests', null, 59],
+      ['tokens', null, 198_500],
+      ['requests', 'gpt-5', 0],
+    ],
+  )
+})
+
+test('where the log cannot be read, show says that what is left is unknown, and shows the rest', async (t) => {
+  const log = writeLog(t, [])
+  const config = { ...limitedConfig(), log: join(log, 'inside-a-file.jsonl') }
+  const { code, stdout } = await run(['users', 'show', 'user-a'], { config })
+  assert.equal(code, 0)
+  assert.match(
+    stdout,
+    /limits +60 req\/minute, 200k tok\/day, \$5\/day\n +what is left is unknown: /,
+  )
+  assert.match(stdout, /gpt-5 +openai ✓/)
+  const json = await run(['users', 'show', 'user-a', '--json'], { config })
+  assert.equal(asMap(JSON.parse(json.stdout))['left'], null)
+})
+
+test('the JSON of a user has one shape, whatever is known', async () => {
+  const shapes = new Set<string>()
+  for (const options of [{}, { today: new Map() }, { config: limitedConfig() }]) {
+    // oxlint-disable-next-line no-await-in-loop -- one run after the other
+    const { stdout } = await run(['users', '--json'], options)
+    const { users } = asMap(JSON.parse(stdout))
+    assert.ok(Array.isArray(users))
+    for (const user of users) {
+      const limits = asMap(asMap(user)['limits'])
+      shapes.add(`${Object.keys(asMap(user)).join()} ${Object.keys(limits).join()}`)
+    }
+  }
+  assert.deepEqual(
+    [...shapes],
+    ['user,models,keys,limits,today requests,tokens,costUsd,concurrency'],
+  )
 })
 
 test('can answers with its exit code', async () => {

@@ -5,66 +5,12 @@ import * as fc from 'fast-check'
 import { editConfigText } from '../../src/config/edit.ts'
 import type { Edit } from '../../src/config/edit-roster.ts'
 import { NO_LIMITS } from '../../src/config/no-limits.ts'
+import { COMMENTED, commentsOf, isSubsequence, linesOfOthers } from './commented.ts'
 
 const HEX = '0123456789abcdef'
 const DIGESTS = Array.from({ length: 6 }, (_, index) => HEX.charAt(index + 10).repeat(64))
 const MODELS = ['gpt-5', 'gpt-5-mini', 'claude-sonnet-4-20250514', 'local', '4.10']
 const USERS = ['ann', 'bob', 'c@example.org', '007', 'eve']
-
-/**
- * Every comment says whose it is: `@ann` goes with ann, `@ann/gpt-5` with ann's grant of gpt-5, `@ann+` with
- * all that ann has of a kind; one without @ is nobody's, and stays whatever happens.
- */
-const COMMENTED = `# 1 the head of the file
-listen: 127.0.0.1:4242   # 2 the usual
-
-models:
-  # 3 above the first model
-  gpt-5: { provider: openai }          # 4 the usual one
-  gpt-5-mini: {provider: openai}
-  # 5 between
-  claude-sonnet-4-20250514:
-    provider: anthropic   # 6 deep
-  "4.10": { provider: openai }
-  local: { provider: openai, model: "qwen3:8b" } # 7
-
-# 8 on the users
-
-users:
-  # 9 above the first user
-
-  ann:   # 10 @ann
-    models:   # 11 @ann
-      # 12 @ann above the first grant
-      - { name: gpt-5, failover: claude-sonnet-4-20250514 }   # 13 @ann/gpt-5
-      # 14 @ann/local above
-      - local   # 15 @ann/local
-      # 16 @ann at the end
-    # 17 @ann+any limit
-    limits:
-      tokens: 200k/day   # 18 @ann+tokens
-      # 19 @ann+requests
-      requests: [60/minute, 1k/day]  # 20 @ann+requests
-
-  # 21 @bob above
-  # 22 @bob above, too
-  bob: { models: [ gpt-5, local, ] }   # 23 @bob
-
-  'c@example.org':
-    # 24 @c@example.org
-    models:
-    - name: gpt-5-mini   # 25 @c@example.org/gpt-5-mini
-      failover:          # 26 @c@example.org/gpt-5-mini
-      - local
-      - gpt-5
-    - "4.10"             # 27 @c@example.org/4.10
-    keys: ["sha256:${'0'.repeat(64)}:k3Qd"]   # 28 @c@example.org+keys
-
-    # 29 @c@example.org deeper than its key
-  # 30 the end of the users
-failover: { on: unavailable }   # 31
-# 32 the end
-`
 
 const SHARED = COMMENTED.replace(
   '    models:   # 11 @ann',
@@ -214,10 +160,6 @@ async function readPlain(text: string): Promise<{ text: string; users: PlainUser
 
 const REQUEST = { path: '/w/aiproxy.yaml', options: { env: {}, cwd: '/w', home: '/h' } }
 
-function commentsOf(text: string): string[] {
-  return [...text.matchAll(/# \d+[^\r\n]*/g)].map(([comment]) => comment)
-}
-
 /** Whether an edit may take this comment along. */
 function mayGo(comment: string, edit: Edit): boolean {
   const [, owner = '', part = ''] = /@([\w.@]*[\w])([/+][\w.-]+)?/.exec(comment) ?? []
@@ -237,27 +179,6 @@ function mayGo(comment: string, edit: Edit): boolean {
     default:
       return false
   }
-}
-
-/** The lines of `text` that are `user`'s own: from its key, comments above included, to the next user. */
-function linesOfOthers(text: string, user: string): string[] {
-  const lines = text.split('\n')
-  const start = lines.findIndex(
-    (line) =>
-      line.startsWith(`  ${user}:`) ||
-      line.startsWith(`  '${user}':`) ||
-      line.startsWith(`  "${user}":`),
-  )
-  if (start < 0) return lines
-  let end = start + 1
-  while (end < lines.length && !/^(?:\S| {2}['"]?[\w@.]+['"]?:)/.test(lines[end] ?? '')) end += 1
-  return [...lines.slice(0, start), ...lines.slice(end)]
-}
-
-function isSubsequence(part: readonly string[], whole: readonly string[]): boolean {
-  let at = 0
-  for (const one of whole) if (one === part[at]) at += 1
-  return at === part.length
 }
 
 for (const [what, original] of FILES) {
