@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { pageFor } from '../../src/cli/start.ts'
@@ -231,12 +231,12 @@ test('help and users load neither the server nor the HTTP client nor the YAML pa
   })
   const watch = join(home, 'watch.cjs')
   writeFileSync(watch, WATCH_LOADS)
-  for (const { argv, needed } of [
-    { argv: ['--help'], needed: [] },
-    { argv: ['--version'], needed: [] },
-    { argv: ['serve', '--help'], needed: ['commander', 'serve'] },
-    { argv: ['ask', '--help'], needed: ['ask', 'commander'] },
-    { argv: ['users'], needed: ['commander', 'decide', 'file'] },
+  for (const argv of [
+    ['--help'],
+    ['--version'],
+    ['serve', '--help'],
+    ['ask', '--help'],
+    ['users'],
   ]) {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
@@ -246,9 +246,14 @@ test('help and users load neither the server nor the HTTP client nor the YAML pa
     assert.equal(status, 0, stderr)
     assert.notEqual(stdout, '')
     const loaded = stderr.split('\n').filter((line) => line.startsWith('loaded '))
+    assert.ok(
+      loaded.some((line) => line.endsWith('start.cjs')),
+      stderr,
+    )
+    const heavy = /node_modules|dist.src|(app|mock|topics|yaml)\.cjs$/
     assert.deepEqual(
-      loaded.map((line) => basename(line)).toSorted(),
-      ['aiproxy.js', 'start.cjs', 'watch.cjs', ...needed.map((name) => `${name}.cjs`)].toSorted(),
+      loaded.filter((line) => heavy.test(line)),
+      [],
       argv.join(' '),
     )
   }
