@@ -64,6 +64,11 @@ const REPLACEMENTS = [
   replace(/[\\/]chalk[\\/].*[\\/]supports-color[\\/]index\.js$/, 'export default {}'),
   // Of undici we use one client; its index loads fetch, WebSocket, caches and mocks beside it.
   replace(/[\\/]undici[\\/]index\.js$/, `exports.Pool = require('./lib/dispatcher/pool.js')`),
+  // Which it offers to no server unless `allowH2` is set.
+  replace(
+    /[\\/]undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/,
+    `module.exports = () => { throw new Error('packed without HTTP/2: see scripts/bundle.js') }`,
+  ),
 ]
 
 // ── the two passes ──────────────────────────────────────────────────────────────────────────────
