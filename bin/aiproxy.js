@@ -1,4 +1,2 @@
 #!/usr/bin/env node
-import { main } from '../dist/src/cli/main.js'
-
-await main()
+require('../dist/aiproxy/start.cjs').start()

@@ -308,6 +308,8 @@ function createIo(world: World, { flags, color }: Scan): MainIo {
 
 function createRealWorld(): World {
   const world = createWorld()
+  // Until main() knows better: a program that stops in the middle has not done its work.
+  world.setExitCode(EXIT.failed)
   process.on('uncaughtException', (error) => {
     // The state is unknown: say so and end; whoever watches us starts a new one.
     const { text, exitCode } = reportError(error, {

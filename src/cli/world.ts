@@ -2,9 +2,10 @@
  * The real outside: the process, its streams, its signals, its clock. The only file of this room that
  * reads `process`; everything else takes what main() hands on, so a test can hand in another world.
  */
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { ProbeReply, StopSignal, World } from './io.ts'
+import { readVersion } from './version.ts'
 
 const PROBE_LIMIT_MS = 500
 const PROBE_LIMIT_BYTES = 4096
@@ -110,15 +111,6 @@ export function createWorld(): World {
     },
     readToday: async (config, nowMs) => (await import('./today.ts')).readTodayUse(config, nowMs),
   }
-}
-
-/** The version in package.json, three directories above the compiled file. */
-function readVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  const content: unknown = JSON.parse(text)
-  const version =
-    typeof content === 'object' && content !== null && 'version' in content ? content.version : ''
-  return typeof version === 'string' ? version : ''
 }
 
 /** Whether the terminal this program belongs to is still there: after a hang-up it cannot be opened. */

@@ -2,8 +2,7 @@
  * The small languages inside single values: `10m`, `64MiB`, `127.0.0.1:4242`, `200k/day`, base URLs,
  * names. Text in; a value or what is wrong with the text out. Pure.
  */
-import { isIP } from 'node:net'
-import { kindOfHost } from './address.ts'
+import { ipVersion, kindOfHost } from './address.ts'
 import type { Limit } from './config.ts'
 import { nearest } from './nearest.ts'
 import { show } from './problems.ts'
@@ -79,8 +78,8 @@ export function parseListen(
   const split = text.lastIndexOf(':')
   const hostText = split < 0 ? '' : text.slice(0, split)
   const portText = text.slice(split + 1)
-  if (isIP(text) === 6 || (split < 0 && !/^\d+$/.test(text))) {
-    const host = isIP(text) === 6 ? `[${text}]` : text
+  if (ipVersion(text) === 6 || (split < 0 && !/^\d+$/.test(text))) {
+    const host = ipVersion(text) === 6 ? `[${text}]` : text
     return { wrong: `${show(text)} has no port; write ${show(`${host}:4242`)}` }
   }
   const host = parseHost(hostText === '' ? DEFAULT_HOST : hostText)
@@ -95,13 +94,13 @@ export function parseHost(text: string): Parsed<string> {
   const bare = /^\[(.*)\]$/.exec(text)?.[1]
   if (bare !== undefined || text.includes(':')) {
     const address = bare ?? text
-    return isIP(address) === 6
+    return ipVersion(address) === 6
       ? { value: address.toLowerCase() }
       : { wrong: `${show(text)} is not an IPv6 address` }
   }
   // Four numbers that are no address would go out as a name to look up.
   const isName = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i
-  if (text.length > 253 || !isName.test(text) || (/^[\d.]+$/.test(text) && isIP(text) === 0)) {
+  if (text.length > 253 || !isName.test(text) || (/^[\d.]+$/.test(text) && ipVersion(text) === 0)) {
     return { wrong: `${show(text)} is not a host name or address` }
   }
   return { value: text.toLowerCase() }

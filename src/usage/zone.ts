@@ -3,6 +3,7 @@
  * hours long where the clocks change, and it begins at its first instant even where midnight is skipped.
  */
 import { ProxyError } from '../errors/proxy-error.ts'
+import { localZoneName } from './local-zone.ts'
 import { nearest } from './nearest.ts'
 
 export interface Zone {
@@ -34,11 +35,16 @@ const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
  * with the nearest zone for a name Intl does not know.
  */
 export function resolveZone(name: string): Zone {
-  const wanted = name.toLowerCase() === 'local' ? undefined : name
+  const wanted = name.toLowerCase()
+  if (wanted === 'utc') return UTC
+  if (wanted === 'local') {
+    const local = localZoneName()
+    return local === 'UTC' ? UTC : { name: local, offsetMs: localOffsetMs }
+  }
   let format: Intl.DateTimeFormat
   try {
     format = new Intl.DateTimeFormat('en-US', {
-      ...(wanted === undefined ? {} : { timeZone: wanted }),
+      timeZone: name,
       calendar: 'gregory',
       numberingSystem: 'latn',
       hourCycle: 'h23',
@@ -59,7 +65,7 @@ export function resolveZone(name: string): Zone {
     })
   }
   const resolved = format.resolvedOptions().timeZone
-  if (resolved === 'UTC') return { name: 'UTC', offsetMs: () => 0 }
+  if (resolved === 'UTC') return UTC
   return {
     name: resolved,
     offsetMs(atMs) {
@@ -81,6 +87,23 @@ export function resolveZone(name: string): Zone {
       return Date.UTC(year, month - 1, day, hour, minute, second) - whole
     },
   }
+}
+
+const UTC: Zone = { name: 'UTC', offsetMs: () => 0 }
+
+function localOffsetMs(atMs: number): number {
+  const whole = Math.floor(atMs / 1000) * 1000
+  // By its fields: getTimezoneOffset() has no seconds, and zones of old had.
+  const at = new Date(whole)
+  const shown = Date.UTC(
+    at.getFullYear(),
+    at.getMonth(),
+    at.getDate(),
+    at.getHours(),
+    at.getMinutes(),
+    at.getSeconds(),
+  )
+  return shown - whole
 }
 
 /** What the wall shows at an instant. */

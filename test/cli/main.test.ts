@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { pageFor } from '../../src/cli/start.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import { asMap, createConfig, createStarter, run } from './fake-world.ts'
 
@@ -200,22 +201,40 @@ test('what a person must not see of a name is replaced', async () => {
   assert.doesNotMatch(result.stderr.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u)
 })
 
-// Prints the URL of every module of ours or of a dependency as it is loaded.
-const WATCH_LOADS = `data:text/javascript,${encodeURIComponent(`
-  import { register } from 'node:module'
-  register('data:text/javascript,' + encodeURIComponent(\`
-    export function load(url, context, next) {
-      if (url.startsWith('file:')) process._rawDebug('loaded ' + url)
-      return next(url, context)
-    }
-  \`))
-`)}`
+test('what start.ts answers by itself is what main() would have printed', async () => {
+  for (const argv of [[], ['--help'], ['-h'], ['help'], ['--version'], ['-V']]) {
+    const { code, stdout, stderr } = await run(argv)
+    assert.equal(pageFor(argv), stdout, argv.join(' '))
+    assert.equal(code, 0)
+    assert.equal(stderr, '')
+  }
+})
+
+test('start.ts leaves everything else to main()', () => {
+  for (const argv of [
+    ['users'],
+    ['--help', 'users'],
+    ['help', 'users'],
+    ['-v'],
+    ['--versio'],
+    [''],
+  ]) {
+    assert.equal(pageFor(argv), undefined, argv.join(' '))
+  }
+})
+
+// Says at the end which files were loaded.
+const WATCH_LOADS = `process.on('exit', () => {
+  for (const path of Object.keys(require.cache)) process._rawDebug('loaded ' + path)
+})`
 
 test('help and users load neither the server nor the HTTP client nor the YAML parser', (t) => {
   const home = mkdtempSync(join(tmpdir(), 'aiproxy-test-'))
   t.after(() => {
     rmSync(home, { recursive: true })
   })
+  const watch = join(home, 'watch.cjs')
+  writeFileSync(watch, WATCH_LOADS)
   for (const argv of [
     ['--help'],
     ['--version'],
@@ -225,18 +244,17 @@ test('help and users load neither the server nor the HTTP client nor the YAML pa
   ]) {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      ['--import', WATCH_LOADS, PROGRAM, ...argv],
+      ['--require', watch, PROGRAM, ...argv],
       { cwd: home, encoding: 'utf8', env: { PATH: process.env['PATH'], HOME: home } },
     )
     assert.equal(status, 0, stderr)
     assert.notEqual(stdout, '')
     const loaded = stderr.split('\n').filter((line) => line.startsWith('loaded '))
     assert.ok(
-      loaded.some((line) => line.endsWith('/dist/src/cli/main.js')),
+      loaded.some((line) => line.endsWith('start.cjs')),
       stderr,
     )
-    const heavy =
-      /node_modules\/(undici|yaml|cli-table3)\/|\/dist\/src\/(app\.js|server\/|upstream\/|mock\/)/
+    const heavy = /node_modules|dist.src|(app|mock|topics|yaml)\.cjs$/
     assert.deepEqual(
       loaded.filter((line) => heavy.test(line)),
       [],

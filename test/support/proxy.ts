@@ -1,7 +1,15 @@
 /** The real program, started as a user starts it: its own process, home and working directory. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +19,14 @@ import { nothing, projectRoot, within } from './owner.ts'
 import type { Owner } from './owner.ts'
 
 const PROGRAM = fileURLToPath(new URL('bin/aiproxy.js', projectRoot))
+
+// It runs the bundle; after tsc alone that would be the program of yesterday.
+const [bundledMs, compiledMs] = ['dist/aiproxy/start.cjs', 'dist/src/cli/start.js'].map(
+  (path) => statSync(new URL(path, projectRoot)).mtimeMs,
+)
+if (bundledMs === undefined || compiledMs === undefined || bundledMs < compiledMs) {
+  throw new Error('dist/aiproxy is older than dist/src. → npm run bundle')
+}
 
 export interface ProxyOptions {
   /** Text of the config file; none is written where it is left out. */
