@@ -92,6 +92,8 @@ export async function runKillRounds(plan: KillPlan): Promise<KillResult> {
         ),
       )
       const load = startLoad(proxies, plan.inFlight, `${plan.seed}-${round}`, random, whole)
+      // On a busy machine half a second may pass before anything is finished: one round at least waits for it.
+      if (round === plan.rounds) await load.firstWhole
       await new Promise((resolve) => setTimeout(resolve, 5 + random.below(495)))
       load.stop()
       // One writer at least; the others may live on and must lose nothing either.
@@ -117,8 +119,12 @@ function startLoad(
   name: string,
   random: Random,
   whole: Set<string>,
-): { stop(): void; readonly over: Promise<void> } {
+): { stop(): void; readonly over: Promise<void>; readonly firstWhole: Promise<void> } {
   const going = new AbortController()
+  let tellFirst = (): void => {}
+  const firstWhole = new Promise<void>((resolve) => {
+    tellFirst = resolve
+  })
   let number = 0
   const worker = async (proxy: Proxy): Promise<void> => {
     while (!going.signal.aborted) {
@@ -129,7 +135,10 @@ function startLoad(
           body: { model: 'm', messages: HELLO_MESSAGES, stream: random.below(2) === 0 },
           headers: { 'x-user': 'caller', 'x-request-id': id },
         })
-        if (reply.complete) whole.add(id)
+        if (reply.complete) {
+          whole.add(id)
+          tellFirst()
+        }
       } catch {
         // The kill; there is nobody to ask any more.
         return
@@ -145,6 +154,7 @@ function startLoad(
       going.abort()
     },
     over: Promise.all(workers).then(nothing),
+    firstWhole,
   }
 }
 
