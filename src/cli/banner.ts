@@ -4,7 +4,7 @@
  */
 import type { ChalkInstance } from 'chalk'
 import type { Config, Provider, User } from '../config/config.ts'
-import { padEnd } from './fit.ts'
+import { padEnd, wrapPieces } from './fit.ts'
 import { displayWidth } from './table.ts'
 import { cleanForTerminal } from './clean.ts'
 import { listTargets, mayUse, readinessOf } from './who.ts'
@@ -45,7 +45,12 @@ export function renderBanner(facts: BannerFacts, columns: number, paint: ChalkIn
     '',
     ...(mocked === undefined
       ? []
-      : [...wrap(mocked, columns - 4).map((line) => `  ${paint.yellow.bold(line)}`), '']),
+      : [
+          ...wrapPieces(mocked.split(' '), ' ', columns - 4).map(
+            (line) => `  ${paint.yellow.bold(line)}`,
+          ),
+          '',
+        ]),
     ...renderTries(facts, paint),
     '',
   ]
@@ -179,17 +184,4 @@ function chooseUser(config: Config): User | undefined {
 
 function showsFailover(config: Config, user: User): boolean {
   return mayUse(user, 'mock-529') && listTargets(config, user, 'mock-529').length > 1
-}
-
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)
-    if (last !== undefined && displayWidth(`${last} ${word}`) <= columns) {
-      lines[lines.length - 1] = `${last} ${word}`
-    } else {
-      lines.push(word)
-    }
-  }
-  return lines
 }

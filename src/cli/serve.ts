@@ -30,6 +30,8 @@ interface ServeFlags {
 const DRAIN_MS = 25_000
 // The second signal still lets aborted requests be logged, if they are quick about it.
 const HURRY_MS = 500
+// How long the last lines may take on their way out.
+const SETTLE_MS = 1000
 // A mocked stream should be seen streaming.
 const MOCK_PACE_MS = 20
 
@@ -147,8 +149,10 @@ function untilStopped(
       report.draining(app.inFlight)
       await app.close(DRAIN_MS)
       const cut = io.monotonic() - startedMs >= DRAIN_MS
-      report.stopped()
+      report.stopped(cut)
       io.exitCode = cut ? exitAfter(why) : EXIT.done
+      // A terminal that was halted must not keep the program from ending.
+      if (!(await report.settle(SETTLE_MS))) io.exit(io.exitCode)
       letGoOfSignals()
       letGoOfStdout()
       letGoOfHangUp()
@@ -159,7 +163,10 @@ function untilStopped(
         io.exit(exitAfter(signal))
       }
       io.after(HURRY_MS, leave)
-      app.close(0).then(leave, leave)
+      app
+        .close(0)
+        .then(() => report.settle(HURRY_MS))
+        .then(leave, leave)
     }
   })
 }
@@ -211,9 +218,13 @@ function codeOf(thrown: unknown): unknown {
 async function nameHolder(host: string, port: number, io: ProgramIo): Promise<string> {
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}/healthz`
-  const reply = await io.probe(url)
-  if (reply === undefined) return 'another program listens there'
-  return isAiproxy(reply) ? 'an aiproxy already answers there' : 'another web server answers there'
+  const [reply, holder] = await Promise.all([io.probe(url), io.findPortHolder({ host, port })])
+  const who =
+    holder === undefined ? '' : ` (${cleanForTerminal(holder.name)}, process ${holder.pid})`
+  if (reply === undefined) return `another program listens there${who}`
+  return isAiproxy(reply)
+    ? `an aiproxy already answers there${who}`
+    : `another web server answers there${who}`
 }
 
 function isAiproxy({ headers, body }: ProbeReply): boolean {

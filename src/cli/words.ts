@@ -4,6 +4,7 @@
  */
 import { isAbsolute, relative, sep } from 'node:path'
 import type { Config, Credential, Limits } from '../config/config.ts'
+import { escapeJson } from '../usage/json.ts'
 import { cleanForTerminal } from './clean.ts'
 
 /** `2ms`, `0.4s`, `59.9s`, `1m40s`, `2h03m`: never more than five columns below ten hours. */
@@ -94,18 +95,9 @@ export function renderSource(
   return source.kind === 'file' ? renderPath(source.path, place) : 'no config file'
 }
 
-// JSON.stringify leaves DEL, C1 controls, line separators and bidi marks as they are (reliability §0.8).
-const UNSAFE_IN_JSON = /[\u007f-\u009f\p{Cf}\u2028\u2029]/gu
-
 /** One line of JSON that is safe to show on a terminal. */
 export function jsonLine(value: unknown): string {
-  return JSON.stringify(value).replace(UNSAFE_IN_JSON, (character) =>
-    // Format characters beyond the BMP are two units, each with its own escape.
-    Array.from(
-      { length: character.length },
-      (_, unit) => String.raw`\u` + character.charCodeAt(unit).toString(16).padStart(4, '0'),
-    ).join(''),
-  )
+  return escapeJson(JSON.stringify(value))
 }
 
 function shortAmount(amount: number): string {

@@ -5,6 +5,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { ProbeReply, StopSignal, World } from './io.ts'
+import { openTerminalSink } from './terminal-sink.ts'
 
 const PROBE_LIMIT_MS = 500
 const PROBE_LIMIT_BYTES = 4096
@@ -14,7 +15,7 @@ export function createWorld(): World {
   const whenStdoutGoes = new Set<() => void>()
   let stdoutIsGone = false
   let terminalIsGone = false
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  const onStdoutError = (error: NodeJS.ErrnoException): void => {
     // `| head -1`: the reader has what it wanted; a terminal that was closed gives EIO. Anything else (a
     // full disk) is a failure.
     if (error.code !== 'EPIPE' && !(error.code === 'EIO' && process.stdout.isTTY)) {
@@ -25,7 +26,8 @@ export function createWorld(): World {
     stdoutIsGone = true
     if (whenStdoutGoes.size === 0) process.exit(0)
     for (const listener of whenStdoutGoes) listener()
-  })
+  }
+  process.stdout.on('error', onStdoutError)
   process.stderr.on('error', () => {})
 
   return {
@@ -36,6 +38,33 @@ export function createWorld(): World {
     env: process.env,
     cwd: currentDirectory(),
     home: process.env['HOME'] ?? homedir(),
+    openSink(name) {
+      const stream = process[name]
+      const { stdin, stdout, stderr, platform } = process
+      const terminal =
+        stream.isTTY === true
+          ? openTerminalSink({
+              descriptor: name === 'stdout' ? 1 : 2,
+              platform,
+              allTerminals: [stdin, stdout, stderr].every(({ isTTY }) => isTTY),
+              onError: name === 'stdout' ? onStdoutError : () => {},
+            })
+          : undefined
+      return (
+        terminal ??
+        ((text, done) => {
+          stream.write(text, () => {
+            done()
+          })
+        })
+      )
+    },
+    soon: (action) => {
+      setImmediate(action)
+    },
+    onExit: (action) => {
+      process.once('exit', action)
+    },
     now: () => Date.now(),
     monotonic: () => performance.now(),
     after: (ms, action) => {
@@ -88,6 +117,7 @@ export function createWorld(): World {
     },
     version: readVersion,
     probe,
+    findPortHolder: async (taken) => (await import('./port-holder.ts')).findPortHolder(taken),
     // Each is loaded where it is used: `--help` must not pay for yaml or undici.
     readEnvFile: async (options) => (await import('../config/env-file.ts')).readEnvFile(options),
     loadConfig: async (options) => {
