@@ -24,9 +24,9 @@ export interface LineStyle {
 export interface RequestLines {
   readonly style: LineStyle
   /** One finished request. `at` is when it finished; `costUsd` is `undefined` where no price is known. */
-  request(record: UsageRecord, at: number, costUsd: number | undefined): string
+  request(this: void, record: UsageRecord, at: number, costUsd: number | undefined): string
   /** A target failed and another is tried: `… gpt-5   openai 401 credential  ↪ claude-sonnet-4-20250514`. */
-  failover(event: FailoverEvent, at: number): string
+  failover(this: void, event: FailoverEvent, at: number): string
 }
 
 // From here on there is room for a column of remarks (`ttft 0.4s`, `client left`).
@@ -90,13 +90,6 @@ export function createRequestLines(style: LineStyle): RequestLines {
     row.put(shown, userColumns, 1, brushes.plain)
   }
 
-  function renderModel(asked: string, served: string, room: number): string {
-    const [from, to] = [cleanForTerminal(asked), cleanForTerminal(served)]
-    if (from === to) return padEnd(cutMiddle(from, room), room)
-    const [first, second] = cutPair(from, to, room - 3)
-    return padEnd(`${first} ↪ ${second}`, room)
-  }
-
   return {
     style,
 
@@ -141,9 +134,9 @@ export function createRequestLines(style: LineStyle): RequestLines {
     },
 
     failover({ id, user, failed, next }, at) {
-      const words = [failed.provider, failed.status, failed.class]
+      const facts = [failed.provider, failed.status, failed.class]
       const fault = cutMiddle(
-        cleanForTerminal(words.filter((word) => word !== undefined).join(' ')),
+        cleanForTerminal(facts.filter((fact) => fact !== undefined).join(' ')),
         FAULT_COLUMNS,
       )
       const faultColumns = displayWidth(fault)
@@ -234,6 +227,14 @@ function createMemory(): Memory {
 /** A cell with the gap behind it; a cell that is not there has none. */
 function gapped(columns: number): number {
   return columns === 0 ? 0 : columns + 2
+}
+
+/** Who was asked, and who answered instead. */
+function renderModel(asked: string, served: string, room: number): string {
+  const [from, to] = [cleanForTerminal(asked), cleanForTerminal(served)]
+  if (from === to) return padEnd(cutMiddle(from, room), room)
+  const [first, second] = cutPair(from, to, room - 3)
+  return padEnd(`${first} ↪ ${second}`, room)
 }
 
 /** Both in `columns` together: the longer gives way first. */

@@ -34,8 +34,8 @@ export interface ServeReport {
   reloaded(reload: Reload, costOf: CostOf | undefined): void
   /** What was found is not put in force: the config stays as it was. */
   reloadRefused(error: ProxyError): void
-  /** The first signal: `inFlight` requests are still waited for. */
-  draining(inFlight: number): void
+  /** The first signal: `inFlight` requests are still waited for. `typed` where it may have been ^C. */
+  draining(inFlight: number, typed: boolean): void
   /** The end; `cut` where requests were still running when the time for draining was over. */
   stopped(cut: boolean): void
   /** True once all of it is out; false where a reader stands still for longer than `limitMs`. */
@@ -265,7 +265,9 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
       warn('config not reloaded: the one of before stays in force')
       for (const line of text.trimEnd().split('\n')) err.push(`  ${line}`)
     },
-    draining(inFlight) {
+    draining(inFlight, typed) {
+      // The terminal has just written "^C" where the next line would begin.
+      if (typed && pretty && io.stderr.isTTY === true) err.push('')
       if (inFlight > 0 && (pretty || io.stderr.isTTY === true)) {
         err.push(`draining ${countOf(inFlight, 'request')}, ^C again to stop now`)
       }

@@ -39,8 +39,6 @@ export function createTotals(): Totals {
     },
     render(upMs) {
       const { refused, failed, truncated, aborted } = outcomes
-      const some = (count: number, what: string): string[] =>
-        count > 0 ? [`${renderCount(count)} ${what}`] : []
       return [
         countOf(requests, 'request'),
         ...some(failovers, 'by failover'),
@@ -48,7 +46,7 @@ export function createTotals(): Totals {
         ...some(truncated, 'cut short'),
         ...some(refused, 'refused'),
         ...some(aborted, 'left by the caller'),
-        ...(requests > 0
+        ...(promptTokens + completionTokens > 0
           ? [`${renderCount(promptTokens)} in + ${renderCount(completionTokens)} out`]
           : []),
         // A total with unknown prices in it is a minimum.
@@ -73,4 +71,8 @@ export function createTotals(): Totals {
       }
     },
   }
+}
+
+function some(count: number, what: string): string[] {
+  return count > 0 ? [`${renderCount(count)} ${what}`] : []
 }

@@ -146,7 +146,7 @@ function untilStopped(
     async function drain(why: StopSignal | 'reader'): Promise<void> {
       const startedMs = io.monotonic()
       follower.close()
-      report.draining(app.inFlight)
+      report.draining(app.inFlight, why === 'SIGINT')
       await app.close(DRAIN_MS)
       const cut = io.monotonic() - startedMs >= DRAIN_MS
       report.stopped(cut)

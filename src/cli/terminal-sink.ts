@@ -59,7 +59,7 @@ export function createRetryingSink(
     let offset = 0
     const goOn = (): void => {
       try {
-        while (!broken && offset < bytes.length) offset += write(bytes, offset)
+        if (!broken) while (offset < bytes.length) offset += write(bytes, offset)
       } catch (error) {
         if (isFull(error)) {
           setTimeout(goOn, FULL_PAUSE_MS)

@@ -41,15 +41,14 @@ export function createWorld(): World {
     openSink(name) {
       const stream = process[name]
       const { stdin, stdout, stderr, platform } = process
-      const terminal =
-        stream.isTTY === true
-          ? openTerminalSink({
-              descriptor: name === 'stdout' ? 1 : 2,
-              platform,
-              allTerminals: [stdin, stdout, stderr].every(({ isTTY }) => isTTY),
-              onError: name === 'stdout' ? onStdoutError : () => {},
-            })
-          : undefined
+      const terminal = stream.isTTY
+        ? openTerminalSink({
+            descriptor: name === 'stdout' ? 1 : 2,
+            platform,
+            allTerminals: [stdin, stdout, stderr].every(({ isTTY }) => isTTY),
+            onError: name === 'stdout' ? onStdoutError : () => {},
+          })
+        : undefined
       return (
         terminal ??
         ((text, done) => {

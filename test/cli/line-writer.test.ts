@@ -8,11 +8,11 @@ interface Desk {
   /** What was handed out, write by write. */
   readonly writes: string[]
   /** The next turn of the event loop. */
-  turn(): void
+  turn(this: void): void
   /** The write under way is out. */
-  arrive(): void
+  arrive(this: void): void
   /** Time limits run out. */
-  expire(): void
+  expire(this: void): void
   readonly gaps: () => number
 }
 

@@ -91,17 +91,19 @@ test('a price nobody knows is a dash, no price at all is nothing, and none moves
   assert.match(line(createRecord(), 120, undefined), /812\+214 {3}–$/)
   assert.match(line(createRecord(), 120, 0.000_001), /812\+214 {3}<\$0\.0001$/)
   assert.match(line(uncounted({}), 120, undefined), / {3}ttft 0\.4s +–$/)
-  const failed = uncounted({ outcome: 'failed', status: 503, attempts: [] })
-  assert.match(line(failed, 120, 0), / 503 {2}1\.9s {3}failed$/)
+  const unanswered = uncounted({ outcome: 'failed', status: 503, attempts: [] })
+  assert.match(line(unanswered, 120, 0), / 503 {2}1\.9s {3}failed$/)
 })
 
+function failed(provider: string): UsageRecord {
+  return uncounted({
+    outcome: 'failed',
+    status: 502,
+    attempts: [{ model: 'm', provider, status: 401, class: 'credential', ms: 3 }],
+  })
+}
+
 test('a failure names the provider where there is room, and what went wrong in any case', () => {
-  const failed = (provider: string): UsageRecord =>
-    uncounted({
-      outcome: 'failed',
-      status: 502,
-      attempts: [{ model: 'm', provider, status: 401, class: 'credential', ms: 3 }],
-    })
   assert.match(line(failed('anthropic'), 80, 0), / 502 {2}1\.9s {3}anthropic credential$/)
   assert.match(line(failed('a-provider-with-a-long-name'), 80, 0), / 502 {2}1\.9s {3}credential$/)
   assert.match(line({ ...failed('anthropic'), mock: true }, 80), / 1\.9s {3}credential +mock$/)

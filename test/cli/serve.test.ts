@@ -353,7 +353,7 @@ test('the first ^C drains with 25 s and ends with 0', async () => {
     close: () => closing.opened,
   })
   fake.signal('SIGINT')
-  assert.match(fake.stderr(), /\ndraining 2 requests, \^C again to stop now\n$/)
+  assert.match(fake.stderr(), /\n\ndraining 2 requests, \^C again to stop now\n$/)
   assert.deepEqual(fake.closes, [25_000])
   closing.open()
   assert.equal(await ended, 0)

@@ -43,8 +43,10 @@ test('a terminal that is gone is told of once, and takes everything from then on
 })
 
 test('a terminal is only opened anew where that is sure to be the same one', () => {
-  const open = (platform: NodeJS.Platform, allTerminals: boolean): unknown =>
-    openTerminalSink({ descriptor: 1, platform, allTerminals, onError: () => {} })
   assert.equal(open('win32', true), undefined)
   assert.equal(open('darwin', false), undefined)
 })
+
+function open(platform: NodeJS.Platform, allTerminals: boolean): unknown {
+  return openTerminalSink({ descriptor: 1, platform, allTerminals, onError: () => {} })
+}
