@@ -36,8 +36,8 @@ export interface ServeReport {
   reloadRefused(error: ProxyError): void
   /** The first signal: `inFlight` requests are still waited for. `typed` where it may have been ^C. */
   draining(inFlight: number, typed: boolean): void
-  /** The end; `cut` where requests were still running when the time for draining was over. */
-  stopped(cut: boolean): void
+  /** The end; so many requests were cut, because nobody waited for them any longer. */
+  stopped(cut: number): void
   /** True once all of it is out; false where a reader stands still for longer than `limitMs`. */
   settle(limitMs: number): Promise<boolean>
 }
@@ -273,7 +273,8 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
       }
     },
     stopped(cut) {
-      if (cut) warn('some requests took too long to wait for and were cut')
+      if (cut > 0)
+        warn(`${countOf(cut, 'request')} did not end in time and ${cut === 1 ? 'was' : 'were'} cut`)
       const upMs = Math.round(io.monotonic())
       if (!pretty) {
         event('shutdown', { ...totals.fields, upMs })

@@ -126,6 +126,9 @@ function untilStopped(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false
+    let hurried = false
+    // Requests that were not waited for.
+    let cut = 0
     const stop = (why: StopSignal | 'reader'): void => {
       if (stopping) {
         if (why !== 'reader') hurry(why)
@@ -147,10 +150,14 @@ function untilStopped(
       const startedMs = io.monotonic()
       follower.close()
       report.draining(app.inFlight, why === 'SIGINT')
+      const forget = io.after(DRAIN_MS, noteCut)
       await app.close(DRAIN_MS)
-      const cut = io.monotonic() - startedMs >= DRAIN_MS
+      forget()
+      // From then on the second signal ends it.
+      if (hurried) return new Promise(() => {})
+      const overdue = io.monotonic() - startedMs >= DRAIN_MS
       report.stopped(cut)
-      io.exitCode = cut ? exitAfter(why) : EXIT.done
+      io.exitCode = overdue ? exitAfter(why) : EXIT.done
       // A terminal that was halted must not keep the program from ending.
       if (!(await report.settle(SETTLE_MS))) io.exit(io.exitCode)
       letGoOfSignals()
@@ -158,15 +165,23 @@ function untilStopped(
       letGoOfHangUp()
     }
 
+    function noteCut(): void {
+      cut = app.inFlight
+    }
+
     function hurry(signal: StopSignal): void {
       const leave = (): void => {
         io.exit(exitAfter(signal))
       }
       io.after(HURRY_MS, leave)
-      app
-        .close(0)
-        .then(() => report.settle(HURRY_MS))
-        .then(leave, leave)
+      if (hurried) return
+      hurried = true
+      noteCut()
+      const finish = (): Promise<boolean> => {
+        report.stopped(cut)
+        return report.settle(HURRY_MS)
+      }
+      app.close(0).then(finish).then(leave, leave)
     }
   })
 }

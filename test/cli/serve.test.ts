@@ -370,6 +370,27 @@ test('the second ^C stops at once with 130', async () => {
   assert.deepEqual(fake.exits, [130])
 })
 
+test('the second ^C, too, says what it came to, and how many requests it cut', async () => {
+  const options = { tty: TERMINAL, env: PLAIN, inFlight: 1, costOf: () => 0.5 }
+  const draining = createGate()
+  const { fake } = await serve([], {
+    ...options,
+    close: (graceMs) => (graceMs === 0 ? Promise.resolve() : draining.opened),
+  })
+  fake.appOptions()?.hooks?.onFinished?.(createRecord())
+  fake.signal('SIGINT')
+  fake.signal('SIGINT')
+  fake.signal('SIGINT')
+  draining.open()
+  await turn()
+  assert.match(
+    fake.stderr(),
+    /now\n! 1 request did not end in time and was cut\nstopped: 1 request · [^\n]*\nusage log: [^\n]*\n$/,
+  )
+  assert.equal(fake.stderr().split('stopped:').length, 2, 'once')
+  assert.deepEqual(fake.exits, [130])
+})
+
 test('SIGTERM drains too; where requests had to be cut the exit code is 143', async () => {
   const clean = await serve([])
   assert.equal(await clean.stop(), 0)
