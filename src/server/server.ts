@@ -75,6 +75,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const limits: DoorLimits = { ...defaultLimits(readOpenFilesLimit()), ...options.limits }
   const budget = createBodyBudget(limits.bufferedBytes)
   let draining = false
+  let closed: Promise<void> | undefined
   let port = options.port
 
   const server = createServer({
@@ -280,18 +281,21 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
 
     async close(graceMs) {
       draining = true
-      await closeServer(server, graceMs)
+      // A second call shortens the grace of the first.
+      closed ??= stopListening(server)
+      // A connection that never sent anything counts as active: only the deadline ends it.
+      const deadline = setTimeout(() => server.closeAllConnections(), graceMs)
+      await closed
+      clearTimeout(deadline)
     },
   }
 }
 
-function closeServer(server: Server, graceMs: number): Promise<void> {
+/** Resolves when the last connection is gone. */
+function stopListening(server: Server): Promise<void> {
   if (!server.listening) return Promise.resolve()
   return new Promise((resolve) => {
-    // A connection that never sent anything counts as active: only the deadline ends it.
-    const deadline = setTimeout(() => server.closeAllConnections(), graceMs)
     server.close(() => {
-      clearTimeout(deadline)
       resolve()
     })
     server.closeIdleConnections()
