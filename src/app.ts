@@ -2,7 +2,7 @@
  * Wiring: builds the rooms and hands each what it needs. Decides nothing. A reload builds again what comes
  * out of the config, and keeps what has memory: health, connections, the open log.
  */
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { identifyCaller } from './access/identify.ts'
 import { createLimiter } from './access/limits.ts'
@@ -79,6 +79,8 @@ export interface AppOptions {
 
 const CLOCK = { monotonicMs: () => performance.now(), wallMs: () => Date.now() }
 
+// Less than whoever asks for haste would wait.
+const LAST_LINES_MS = 400
 const NO_LEDGER: Ledger = { append() {}, available: true, check: () => true, close() {} }
 
 /** One config and what was built from it, for as long as a request runs with it. */
@@ -287,6 +289,10 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
       closing = true
       await door.close(graceMs)
       await upstream.close()
+      // What was cut has its line, too; it comes a moment after its connection is gone.
+      const deadlineMs = performance.now() + LAST_LINES_MS
+      // oxlint-disable-next-line no-await-in-loop -- until nothing is under way
+      while (countInFlight() > 0 && performance.now() < deadlineMs) await delay(1)
       await mock?.close()
       closeUnused([])
     },
