@@ -36,6 +36,8 @@ export interface ServeReport {
   reloadRefused(error: ProxyError): void
   /** The first signal: `inFlight` requests are still waited for. `typed` where it may have been ^C. */
   draining(inFlight: number, typed: boolean): void
+  /** Another ^C. */
+  hurrying(): void
   /** The end; so many requests were cut, because nobody waited for them any longer. */
   stopped(cut: number): void
   /** True once all of it is out; false where a reader stands still for longer than `limitMs`. */
@@ -109,6 +111,11 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
 
   function warn(text: string): void {
     err.push(`${io.paintErr.red.bold('!')} ${cleanForTerminal(text)}`)
+  }
+
+  /** The terminal has just written "^C" where the next line would begin. */
+  function endTypedLine(): void {
+    if (pretty && io.stderr.isTTY === true) err.push('')
   }
 
   /** The renderer for the terminal as wide as it is now. */
@@ -266,11 +273,13 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
       for (const line of text.trimEnd().split('\n')) err.push(`  ${line}`)
     },
     draining(inFlight, typed) {
-      // The terminal has just written "^C" where the next line would begin.
-      if (typed && pretty && io.stderr.isTTY === true) err.push('')
+      if (typed) endTypedLine()
       if (inFlight > 0 && (pretty || io.stderr.isTTY === true)) {
         err.push(`draining ${countOf(inFlight, 'request')}, ^C again to stop now`)
       }
+    },
+    hurrying() {
+      endTypedLine()
     },
     stopped(cut) {
       if (cut > 0)

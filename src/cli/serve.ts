@@ -176,6 +176,7 @@ function untilStopped(
       io.after(HURRY_MS, leave)
       if (hurried) return
       hurried = true
+      if (signal === 'SIGINT') report.hurrying()
       noteCut()
       const finish = (): Promise<boolean> => {
         report.stopped(cut)

@@ -385,7 +385,7 @@ test('the second ^C, too, says what it came to, and how many requests it cut', a
   await turn()
   assert.match(
     fake.stderr(),
-    /now\n! 1 request did not end in time and was cut\nstopped: 1 request · [^\n]*\nusage log: [^\n]*\n$/,
+    /now\n\n! 1 request did not end in time and was cut\nstopped: 1 request · [^\n]*\nusage log: [^\n]*\n$/,
   )
   assert.equal(fake.stderr().split('stopped:').length, 2, 'once')
   assert.deepEqual(fake.exits, [130])
