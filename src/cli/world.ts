@@ -123,9 +123,9 @@ export function createWorld(): World {
       const { loadConfig } = await import('../config/load.ts')
       return loadConfig({
         ...options,
-        loadPrices: async (models) => {
+        loadPrices: async (models, providers) => {
           const { createPriceLookup } = await import('../usage/prices.ts')
-          const priceOf = createPriceLookup(models)
+          const priceOf = createPriceLookup(models, providers)
           const nowMs = Date.now()
           return (model) => priceOf(model, nowMs) !== undefined
         },
@@ -134,7 +134,7 @@ export function createWorld(): World {
     loadApp: () => import('../app.ts'),
     loadCosts: async (config) => {
       const { createPriceLookup, recordCostUsd } = await import('../usage/prices.ts')
-      const priceOf = createPriceLookup(config.models)
+      const priceOf = createPriceLookup(config.models, config.providers)
       return (record) => recordCostUsd(record, priceOf)
     },
     readToday: async (config, nowMs) => (await import('./today.ts')).readTodayUse(config, nowMs),
