@@ -101,7 +101,11 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   const health = createHealth()
   const limits = createLimiter(CLOCK)
   // Before anything is open, because it may fail.
-  const opening = await renewLimits(limits, first, createUseOf(createPriceLookup(first.models)))
+  const opening = await renewLimits(
+    limits,
+    first,
+    createUseOf(createPriceLookup(first.models, first.providers)),
+  )
   opening.commit()
   const ledgers = createOpenFiles(createLedger, options.onLogFailure)
   const audits = createOpenFiles(createAudit, options.onAuditFailure)
@@ -161,7 +165,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   }
 
   function begin(config: Config, { ledger, audit }: Books): Generation {
-    const priceOf = createPriceLookup(config.models)
+    const priceOf = createPriceLookup(config.models, config.providers)
     // Those of the past too: a provider may still echo a key that was just replaced.
     for (const { credential } of config.providers.values()) {
       if (credential.kind === 'key') secrets.add(credential.value)
@@ -278,7 +282,11 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
         throw new ProxyError('shutting_down', 'aiproxy is stopping; the config stays as it is.')
       }
       mock = started
-      const renewal = await renewLimits(limits, given, createUseOf(createPriceLookup(given.models)))
+      const renewal = await renewLimits(
+        limits,
+        given,
+        createUseOf(createPriceLookup(given.models, given.providers)),
+      )
       const before = current
       const books = openNext(given)
       current = begin(withKeptProviders(given, before.rooms.config), books)
