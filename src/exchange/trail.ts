@@ -219,6 +219,7 @@ type LoggedUsage = Pick<
   | 'total_tokens'
   | 'cached_tokens'
   | 'cache_write_tokens'
+  | 'cache_write_1h_tokens'
   | 'reasoning_tokens'
   | 'estimated'
 >
@@ -253,6 +254,9 @@ function asReported(usage: TokenUsage): LoggedUsage {
     ...(total !== undefined && { total_tokens: total }),
     ...(usage.cachedTokens !== undefined && { cached_tokens: usage.cachedTokens }),
     ...(usage.cacheWriteTokens !== undefined && { cache_write_tokens: usage.cacheWriteTokens }),
+    ...(usage.cacheWriteHourTokens !== undefined && {
+      cache_write_1h_tokens: usage.cacheWriteHourTokens,
+    }),
     ...(usage.reasoningTokens !== undefined && { reasoning_tokens: usage.reasoningTokens }),
   }
 }
