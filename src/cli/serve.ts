@@ -213,7 +213,8 @@ async function explainListenFailure(
     case 'EACCES':
       return new ProxyError('port_in_use', `may not listen on ${place}: permission denied`, {
         cause: thrown,
-        hint: 'aiproxy serve --port 4242',
+        // Windows keeps ranges of ports to itself, and 4242 may be in one.
+        hint: `aiproxy serve --port ${port === 4242 ? 8142 : 4242}`,
       })
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':

@@ -59,9 +59,21 @@ export function renderPath(path: string, place: { cwd: string; home: string }): 
   return cleanForTerminal(path)
 }
 
-/** One word of a command line, quoted where a shell would read it otherwise. */
+/** One word of a command line, quoted where a shell of this system would read it otherwise. */
 export function quoteForShell(word: string): string {
+  return quoteForShellOf(sep, word)
+}
+
+/**
+ * The same for a system whose paths have that separator. A backslash means PowerShell and cmd, which agree
+ * on double quotes only.
+ */
+export function quoteForShellOf(separator: string, word: string): string {
   const clean = cleanForTerminal(word)
+  if (separator === '\\') {
+    if (/^[\w@+=:,.\\/-]+$/.test(clean)) return clean
+    return `"${clean.replaceAll('"', String.raw`\"`)}"`
+  }
   if (/^[\w@%+=:,./-]+$/.test(clean)) return clean
   if (!/["$`\\!]/.test(clean)) return `"${clean}"`
   return `'${clean.replaceAll("'", String.raw`'\''`)}'`

@@ -37,7 +37,7 @@ export function createWorld(): World {
     stdinIsPiped: isPiped(0),
     env: process.env,
     cwd: currentDirectory(),
-    home: process.env['HOME'] ?? homedir(),
+    home: homeOf(process.env, homedir),
     openSink(name) {
       const stream = process[name]
       const { stdin, stdout, stderr, platform } = process
@@ -81,14 +81,25 @@ export function createWorld(): World {
       const terminate = take('SIGTERM')
       process.on('SIGINT', interrupt)
       process.on('SIGTERM', terminate)
+      // Ctrl+Break, on Windows, which has no SIGTERM: there this is the other way to ask.
+      if (process.platform === 'win32') process.on('SIGBREAK', terminate)
       return () => {
         process.off('SIGINT', interrupt)
         process.off('SIGTERM', terminate)
+        process.off('SIGBREAK', terminate)
       }
     },
     onHangUp: (listener) => {
-      // There it means that the console window was closed, and the program ends whatever we do.
-      if (process.platform === 'win32') return () => {}
+      // There it only means that the console window was closed; some ten seconds are left.
+      if (process.platform === 'win32') {
+        const closed = (): void => {
+          listener(true)
+        }
+        process.on('SIGHUP', closed)
+        return () => {
+          process.off('SIGHUP', closed)
+        }
+      }
       const terminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
       const hangUp = (): void => {
         terminalIsGone ||= terminal && !hasTerminal()
@@ -139,6 +150,15 @@ export function createWorld(): World {
     },
     readToday: async (config, nowMs) => (await import('./today.ts')).readTodayUse(config, nowMs),
   }
+}
+
+/** The home directory; an empty variable is none, and would make every path of ours relative. */
+export function homeOf(
+  env: Readonly<Record<string, string | undefined>>,
+  ask: () => string,
+): string {
+  const home = env['HOME'] ?? ''
+  return home === '' ? ask() : home
 }
 
 /** The version in package.json, three directories above the compiled file. */

@@ -459,7 +459,10 @@ test('who holds a busy port is named where the system tells', async () => {
 test('an address that is not ours, and a port that is not allowed, are said as what they are', async () => {
   for (const [code, said] of [
     ['EADDRNOTAVAIL', /127\.0\.0\.1 is no address of this machine/],
-    ['EACCES', /may not listen on 127\.0\.0\.1:4242: permission denied/],
+    [
+      'EACCES',
+      /may not listen on 127\.0\.0\.1:4242: permission denied\n {2}→ aiproxy serve --port 8142\n/,
+    ],
   ] as const) {
     const thrown = Object.assign(new Error('listen'), { code })
     const result = await run(['serve'], { listen: () => Promise.reject(thrown) })
