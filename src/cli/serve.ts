@@ -13,7 +13,7 @@ import { createServeReport } from './serve-report.ts'
 import type { LogFormat, ServeReport } from './serve-report.ts'
 import { cleanForTerminal } from './clean.ts'
 import { readinessOf } from './who.ts'
-import { countOf, jsonLine, quoteForShell, renderSource } from './words.ts'
+import { countOf, jsonLine, quoteForShell, renderPath, renderSource } from './words.ts'
 
 interface ServeFlags {
   readonly port?: string
@@ -200,7 +200,7 @@ async function explainListenFailure(
   io: ProgramIo,
 ): Promise<unknown> {
   const { host, port } = config.listen
-  const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const place = renderAddress(config.listen)
   if (thrown instanceof ProxyError && thrown.code === 'port_in_use') {
     const shared = io.flags.config === undefined ? '' : ` -c ${quoteForShell(io.flags.config)}`
     const holder = await nameHolder(host, port, io)
@@ -226,6 +226,10 @@ async function explainListenFailure(
     default:
       return thrown
   }
+}
+
+function renderAddress({ host, port }: Config['listen']): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function codeOf(thrown: unknown): unknown {
@@ -260,6 +264,8 @@ function printSummary(io: ProgramIo, config: Config, mockFlag: boolean): void {
         schema: 'aiproxy.check/1',
         ok: true,
         config: config.source.kind === 'file' ? config.source.path : null,
+        listen: config.listen,
+        log: config.log,
         users: [...config.users.keys()],
         models: [...config.models.keys()],
         providers: providers.map((provider) => ({
@@ -283,6 +289,7 @@ function printSummary(io: ProgramIo, config: Config, mockFlag: boolean): void {
   const lines = [
     `${io.paintOut.green('ok')}  ${renderSource(config.source, io)}   ${counts.join(' · ')}`,
     ...providers.map((provider) => `    ${renderReadiness(provider, io.paintOut)}`),
+    `    listens on ${renderAddress(config.listen)}   usage log ${config.log === '-' ? 'stdout' : renderPath(config.log, io)}`,
     ...(mocked === undefined ? [] : [`    ${io.paintOut.yellow(mocked)}`]),
   ]
   io.stdout.write(`${lines.join('\n')}\n`)

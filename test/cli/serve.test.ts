@@ -228,6 +228,18 @@ test('the banner says that payloads are kept, where they are', async () => {
   assert.equal(await stop(), 0)
 })
 
+test('the banner says who else may knock, where it is not this machine alone', async () => {
+  for (const [host, said] of [
+    ['0.0.0.0', / {2}➜ {2}Open to +every network of this machine, with a key\n/],
+    ['192.168.1.5', / {2}➜ {2}Open to +whoever reaches 192\.168\.1\.5, with a key\n/],
+  ] as const) {
+    const config = createConfig({ listen: { host, port: 4242 } })
+    const { fake, stop } = await serve([], { tty: TERMINAL, env: PLAIN, config })
+    assert.match(fake.stderr(), said)
+    await stop()
+  }
+})
+
 test('the curl of the banner is the one body that the proxy reads', async () => {
   const { fake, stop } = await serve([], { tty: TERMINAL, env: PLAIN })
   const json = /-d '([^']+)'/.exec(fake.stderr())?.[1]
@@ -478,7 +490,8 @@ test('--check prints a summary and starts nothing', async () => {
   assert.equal(
     stdout,
     'ok  ./aiproxy.yaml   2 users · 2 models · 2 providers\n' +
-      '    openai ✓ OPENAI_API_KEY\n    anthropic ✓ ANTHROPIC_API_KEY\n',
+      '    openai ✓ OPENAI_API_KEY\n    anthropic ✓ ANTHROPIC_API_KEY\n' +
+      '    listens on 127.0.0.1:4242   usage log ~/.local/state/aiproxy/usage.jsonl\n',
   )
   assert.equal(stderr, 'warning: openai.api_key stands in the file\ufffd[31m\n')
   assert.deepEqual(fake.loaded, ['config'])
