@@ -2,6 +2,7 @@
  * Wiring: builds the rooms and hands each what it needs. Decides nothing. A reload builds again what comes
  * out of the config, and keeps what has memory: health, connections, the open log.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { identifyCaller } from './access/identify.ts'
 import { createLimiter } from './access/limits.ts'
@@ -77,6 +78,8 @@ export interface AppOptions {
 
 const CLOCK = { monotonicMs: () => performance.now(), wallMs: () => Date.now() }
 
+// Less than whoever asks for haste would wait.
+const LAST_LINES_MS = 400
 const NO_LEDGER: Ledger = { append() {}, available: true, check: () => true, close() {} }
 
 /** One config and what was built from it, for as long as a request runs with it. */
@@ -97,7 +100,11 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   const health = createHealth()
   const limits = createLimiter(CLOCK)
   // Before anything is open, because it may fail.
-  const opening = await renewLimits(limits, first, createUseOf(createPriceLookup(first.models)))
+  const opening = await renewLimits(
+    limits,
+    first,
+    createUseOf(createPriceLookup(first.models, first.providers)),
+  )
   opening.commit()
   const ledgers = createOpenFiles(createLedger, options.onLogFailure)
   const audits = createOpenFiles(createAudit, options.onAuditFailure)
@@ -158,7 +165,7 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   }
 
   function begin(config: Config, { ledger, audit }: Books): Generation {
-    const priceOf = createPriceLookup(config.models)
+    const priceOf = createPriceLookup(config.models, config.providers)
     // Those of the past too: a provider may still echo a key that was just replaced.
     for (const { credential } of config.providers.values()) {
       if (credential.kind === 'key') secrets.add(credential.value)
@@ -275,7 +282,11 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
         throw new ProxyError('shutting_down', 'aiproxy is stopping; the config stays as it is.')
       }
       mock = started
-      const renewal = await renewLimits(limits, given, createUseOf(createPriceLookup(given.models)))
+      const renewal = await renewLimits(
+        limits,
+        given,
+        createUseOf(createPriceLookup(given.models, given.providers)),
+      )
       const before = current
       const books = openNext(given)
       current = begin(withKeptProviders(given, before.rooms.config), books)
@@ -286,6 +297,10 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
       closing = true
       await door.close(graceMs)
       await upstream.close()
+      // What was cut has its line, too; it comes a moment after its connection is gone.
+      const deadlineMs = performance.now() + LAST_LINES_MS
+      // oxlint-disable-next-line no-await-in-loop -- until nothing is under way
+      while (countInFlight() > 0 && performance.now() < deadlineMs) await delay(1)
       await mock?.close()
       closeUnused([])
     },

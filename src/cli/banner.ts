@@ -3,8 +3,9 @@
  * said plainly. Pure; never a key, only where it comes from.
  */
 import type { ChalkInstance } from 'chalk'
+import { isLoopback } from '../config/address.ts'
 import type { Config, Provider, User } from '../config/config.ts'
-import { padEnd } from './fit.ts'
+import { padEnd, wrapPieces } from './fit.ts'
 import { displayWidth } from './table.ts'
 import { cleanForTerminal } from './clean.ts'
 import { listTargets, mayUse, readinessOf } from './who.ts'
@@ -36,6 +37,9 @@ export function renderBanner(facts: BannerFacts, columns: number, paint: ChalkIn
     '',
     entry('OpenAI', withExport(`${url}/v1`, `export OPENAI_BASE_URL=${url}/v1`, columns), paint),
     entry('Anthropic', withExport(url, `export ANTHROPIC_BASE_URL=${url}`, columns), paint),
+    ...(isLoopback(config.listen.host)
+      ? []
+      : [entry('Open to', describeReach(config.listen.host), paint)]),
     entry('Config', describeConfig(facts), paint),
     ...renderProviders(config, columns, paint),
     entry('Usage log', log, paint),
@@ -45,7 +49,12 @@ export function renderBanner(facts: BannerFacts, columns: number, paint: ChalkIn
     '',
     ...(mocked === undefined
       ? []
-      : [...wrap(mocked, columns - 4).map((line) => `  ${paint.yellow.bold(line)}`), '']),
+      : [
+          ...wrapPieces(mocked.split(' '), ' ', columns - 4).map(
+            (line) => `  ${paint.yellow.bold(line)}`,
+          ),
+          '',
+        ]),
     ...renderTries(facts, paint),
     '',
   ]
@@ -53,6 +62,12 @@ export function renderBanner(facts: BannerFacts, columns: number, paint: ChalkIn
 
 function entry(label: string, text: string, paint: ChalkInstance): string {
   return `  ${paint.green('➜')}  ${padEnd(label, LABEL_COLUMNS)}${text}`
+}
+
+/** Who else may knock. Every user has a key then, or the program would not have started. */
+function describeReach(host: string): string {
+  const everywhere = host === '0.0.0.0' || host === '::'
+  return `${everywhere ? 'every network of this machine' : `whoever reaches ${host}`}, with a key`
 }
 
 /** Who reads this has a right to know that prompts are kept. */
@@ -179,17 +194,4 @@ function chooseUser(config: Config): User | undefined {
 
 function showsFailover(config: Config, user: User): boolean {
   return mayUse(user, 'mock-529') && listTargets(config, user, 'mock-529').length > 1
-}
-
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)
-    if (last !== undefined && displayWidth(`${last} ${word}`) <= columns) {
-      lines[lines.length - 1] = `${last} ${word}`
-    } else {
-      lines.push(word)
-    }
-  }
-  return lines
 }

@@ -9,7 +9,10 @@
 // halves of surrogate pairs.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
+const NOT_PLAIN = /[^ -~]/
+
 /** The text on one line, every control and format character replaced by U+FFFD. */
 export function cleanForTerminal(text: string): string {
-  return text.replace(UNSAFE, '\ufffd')
+  // Nearly every name is plain ASCII, and this is the quicker question.
+  return NOT_PLAIN.test(text) ? text.replace(UNSAFE, '\ufffd') : text
 }

@@ -43,3 +43,19 @@ function visibleWidth(text: string): number {
   // oxlint-disable-next-line no-control-regex -- the escape character is what is looked for
   return displayWidth(text.replace(/\u001b\[[\d;]*m/g, ''))
 }
+
+/** The pieces in as few lines of at most `columns` as they need; a piece is never broken. */
+export function wrapPieces(
+  pieces: readonly string[],
+  separator: string,
+  columns: number,
+): string[] {
+  const lines: string[] = []
+  for (const piece of pieces) {
+    const last = lines.at(-1)
+    const joined = last === undefined ? piece : `${last}${separator}${piece}`
+    if (last !== undefined && displayWidth(joined) <= columns) lines[lines.length - 1] = joined
+    else lines.push(piece)
+  }
+  return lines
+}

@@ -8,6 +8,8 @@ import type { App, AppOptions, ChatPiece, ChatReader } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import type { ConfigWatch, ConfigWatchOptions } from '../config/watch.ts'
 import type { UsageRecord } from '../usage/record.ts'
+import type { Sink } from './line-writer.ts'
+import type { PortHolder, TakenPort } from './port-holder.ts'
 
 export interface OutputStream {
   /** False when the reader is behind; `drain` follows. */
@@ -84,6 +86,15 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly home: string
+  /**
+   * Another way to a stream, for a program that must go on while its reader stands still: nothing waits,
+   * and `done` says when the text is out.
+   */
+  readonly openSink: (name: 'stdout' | 'stderr') => Sink
+  /** Runs `action` in the next turn of the event loop. */
+  readonly soon: (action: () => void) => void
+  /** Runs `action` at the very end, however the program ends by itself; nothing may be waited for then. */
+  readonly onExit: (action: () => void) => void
   readonly now: () => number
   /** Milliseconds since the program started, never going back. */
   readonly monotonic: () => number
@@ -107,6 +118,8 @@ export interface World {
   readonly version: () => string
   /** `GET` on loopback with a short limit; `undefined` where nothing answers in HTTP. */
   readonly probe: (url: string) => Promise<ProbeReply | undefined>
+  /** Which program listens on a TCP port of this machine, where the platform tells without delay. */
+  readonly findPortHolder: (taken: TakenPort) => Promise<PortHolder | undefined>
   readonly readEnvFile: (options: {
     /** `undefined`: `./.env` where there is one. `false`: none. */
     readonly envFile: string | false | undefined

@@ -50,3 +50,12 @@ function richestLevel(env: PaintChoice['env']): ColorSupportLevel {
   if (/truecolor|24bit/i.test(env['COLORTERM'] ?? '')) return 3
   return /256/.test(env['TERM'] ?? '') ? 2 : 1
 }
+
+/** Wraps text that has no colour of its own. */
+export type Brush = (text: string) => string
+
+/** One style of a paint, for where a call of chalk for every word would be felt. */
+export function createBrush(style: ChalkInstance): Brush {
+  const [open = '', close = ''] = style('\0').split('\0')
+  return open === '' ? (text) => text : (text) => open + text + close
+}

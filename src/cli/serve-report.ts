@@ -7,23 +7,21 @@ import type { Config } from '../config/config.ts'
 import type { ProxyError } from '../errors/proxy-error.ts'
 import type { UsageRecord } from '../usage/record.ts'
 import type { FailoverEvent } from './ask-view.ts'
+import { escapeJson } from '../usage/json.ts'
 import { renderBanner } from './banner.ts'
+import { cleanForTerminal } from './clean.ts'
+import { wrapPieces } from './fit.ts'
 import type { CostOf, OutputStream, ProgramIo } from './io.ts'
-import { chooseUserColumns, renderFailoverLine, renderRequestLine } from './request-lines.ts'
-import type { LineStyle } from './request-lines.ts'
+import { createLineWriter } from './line-writer.ts'
+import type { LineWriter } from './line-writer.ts'
+import { renderDetails, renderNote } from './request-details.ts'
+import { chooseUserColumns, createRequestLines } from './request-lines.ts'
+import type { RequestLines } from './request-lines.ts'
+import { reportError } from './report-error.ts'
 import { renderReload } from './serve-changes.ts'
 import type { Reload } from './serve-changes.ts'
-import { reportError } from './report-error.ts'
-import { cleanForTerminal } from './clean.ts'
-import {
-  countOf,
-  jsonLine,
-  keySource,
-  renderCost,
-  renderCount,
-  renderDuration,
-  renderPath,
-} from './words.ts'
+import { createTotals } from './serve-totals.ts'
+import { countOf, jsonLine, keySource, renderPath } from './words.ts'
 
 export type LogFormat = 'auto' | 'pretty' | 'json'
 
@@ -36,9 +34,14 @@ export interface ServeReport {
   reloaded(reload: Reload, costOf: CostOf | undefined): void
   /** What was found is not put in force: the config stays as it was. */
   reloadRefused(error: ProxyError): void
-  /** The first signal: `inFlight` requests are still waited for. */
-  draining(inFlight: number): void
-  stopped(): void
+  /** The first signal: `inFlight` requests are still waited for. `typed` where it may have been ^C. */
+  draining(inFlight: number, typed: boolean): void
+  /** Another ^C. */
+  hurrying(): void
+  /** The end; so many requests were cut, because nobody waited for them any longer. */
+  stopped(cut: number): void
+  /** True once all of it is out; false where a reader stands still for longer than `limitMs`. */
+  settle(limitMs: number): Promise<boolean>
 }
 
 export interface ServeReportPlan {
@@ -62,45 +65,92 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
   let { config, costOf } = plan
   let userColumns = chooseUserColumns(config.users.keys())
   const logOnStdout = config.log === '-'
-  const out: OutputStream = logOnStdout ? io.stderr : io.stdout
+  const place = logOnStdout ? 'stderr' : 'stdout'
+  const stream = io[place]
   const paint = logOnStdout ? io.paintErr : io.paintOut
-  const pretty = plan.format === 'pretty' || (plan.format === 'auto' && out.isTTY === true)
+  const pretty = plan.format === 'pretty' || (plan.format === 'auto' && stream.isTTY === true)
   const quiet = io.flags.quiet === true
-  const totals = { requests: 0, unwell: 0, prompt: 0, completion: 0, costUsd: 0, unpriced: 0 }
+  const detailed = io.flags.verbose > 0
+  const totals = createTotals()
+  let lines: RequestLines | undefined
   let lastLogFailureMs = -Infinity
   // Providers whose key was complained about and that have not answered since.
   const keyTrouble = new Set<string>()
 
-  const style = (): LineStyle => ({ columns: out.columns ?? DEFAULT_COLUMNS, userColumns, paint })
-  const event = (name: string, fields: object): void => {
-    out.write(`${jsonLine({ event: name, ts: new Date(io.now()).toISOString(), ...fields })}\n`)
+  const err = openWriter('stderr')
+  const out = logOnStdout ? err : openWriter('stdout')
+  io.onExit(() => {
+    // There is something only after a crash.
+    if (out !== err) writeLast(io.stdout, out.take())
+    writeLast(io.stderr, err.take())
+  })
+
+  function openWriter(name: 'stdout' | 'stderr'): LineWriter {
+    return createLineWriter({
+      sink: io.openSink(name),
+      soon: io.soon,
+      after: io.after,
+      renderGap: (count) =>
+        pretty || name !== place
+          ? `… ${countOf(count, 'line')} left out: ${name} was not read fast enough`
+          : eventLine('left_out', { lines: count }),
+      onGap() {
+        // Of stderr there is nobody left to tell.
+        if (name === 'stdout') warn('stdout is not read: request lines are left out until it is')
+      },
+    })
   }
-  const warn = (text: string): void => {
-    io.stderr.write(`${io.paintErr.red.bold('!')} ${cleanForTerminal(text)}\n`)
+
+  function eventLine(name: string, fields: object): string {
+    return jsonLine({ event: name, ts: new Date(io.now()).toISOString(), ...fields })
+  }
+
+  function event(name: string, fields: object): void {
+    out.push(eventLine(name, fields))
+  }
+
+  function warn(text: string): void {
+    err.push(`${io.paintErr.red.bold('!')} ${cleanForTerminal(text)}`)
+  }
+
+  /** The terminal has just written "^C" where the next line would begin. */
+  function endTypedLine(): void {
+    if (pretty && io.stderr.isTTY === true) err.push('')
+  }
+
+  /** The renderer for the terminal as wide as it is now. */
+  function requestLines(): RequestLines {
+    const columns = stream.columns ?? DEFAULT_COLUMNS
+    if (lines?.style.columns !== columns || lines.style.userColumns !== userColumns) {
+      lines = createRequestLines({ columns, userColumns, paint })
+    }
+    return lines
   }
 
   function onFinished(record: UsageRecord): void {
     const costUsd = costOf?.(record)
-    count(record, costUsd)
+    totals.count(record, costUsd)
     watchKeys(record)
     if (quiet) return
-    if (pretty) out.write(`${renderRequestLine(record, io.now(), costUsd, style())}\n`)
-    else if (!logOnStdout) event('request', costUsd === undefined ? record : { ...record, costUsd })
+    if (!pretty) {
+      if (!logOnStdout) out.push(renderRequestEvent(record, costUsd))
+      return
+    }
+    const { request, style } = requestLines()
+    out.push(request(record, io.now(), costUsd))
+    if (!detailed) return
+    for (const line of renderDetails(record, style.columns)) out.push(paint.dim(line))
   }
 
   function onFailover(failover: FailoverEvent): void {
     if (quiet) return
-    if (pretty) out.write(`${renderFailoverLine(failover, io.now(), style())}\n`)
-    else event('failover', failover)
-  }
-
-  function count(record: UsageRecord, costUsd: number | undefined): void {
-    totals.requests++
-    if (record.outcome !== 'ok') totals.unwell++
-    totals.prompt += record.prompt_tokens ?? 0
-    totals.completion += record.completion_tokens ?? 0
-    totals.costUsd += costUsd ?? 0
-    if (costUsd === undefined && record.prompt_tokens !== undefined) totals.unpriced++
+    if (!pretty) {
+      event('failover', failover)
+      return
+    }
+    const { failover: render, style } = requestLines()
+    out.push(render(failover, io.now()))
+    if (detailed) out.push(paint.dim(renderNote(failover.message, style.columns)))
   }
 
   /** Failing over hides a broken key from the caller; it must not be hidden from the operator. */
@@ -127,7 +177,11 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
         const nowMs = io.monotonic()
         if (nowMs - lastLogFailureMs < LOG_FAILURE_EVERY_MS) return
         lastLogFailureMs = nowMs
-        warn(`the usage log cannot be written: ${error.message}`)
+        // What it means for requests is decided by the config in force.
+        const refused = config.onLogFailure === 'refuse'
+        warn(
+          `${error.message}; ${refused ? 'requests are refused until it can be' : 'requests go on'}`,
+        )
       },
       onAuditFailure(error) {
         warn(error.message)
@@ -136,14 +190,14 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
         warn(`something went wrong inside aiproxy: ${error.message}`)
         if (io.flags.verbose < 2) return
         for (const line of (error.stack ?? '').split('\n')) {
-          io.stderr.write(`  ${cleanForTerminal(line)}\n`)
+          err.push(`  ${cleanForTerminal(line)}`)
         }
       },
     },
     listening({ host, port }) {
       const url = `http://${reachable(host)}:${port}`
       if (pretty && !quiet) {
-        const lines = renderBanner(
+        const banner = renderBanner(
           {
             config,
             version: io.version(),
@@ -157,7 +211,7 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
           io.stderr.columns ?? DEFAULT_COLUMNS,
           io.paintErr,
         )
-        io.stderr.write(`${lines.join('\n')}\n`)
+        for (const line of banner) err.push(line)
       } else if (!pretty) {
         event('listening', {
           url,
@@ -194,11 +248,11 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
       }
       if (!quiet) {
         const columns = io.stderr.columns ?? DEFAULT_COLUMNS
-        const place = { columns, paint: io.paintErr, cwd: io.cwd, home: io.home }
-        io.stderr.write(`${renderReload(reload, io.now(), place).join('\n')}\n`)
+        const style = { columns, paint: io.paintErr, cwd: io.cwd, home: io.home }
+        for (const line of renderReload(reload, io.now(), style)) err.push(line)
       }
       for (const warning of reload.warnings) {
-        io.stderr.write(`${io.paintErr.yellow('warning:')} ${cleanForTerminal(warning)}\n`)
+        err.push(`${io.paintErr.yellow('warning:')} ${cleanForTerminal(warning)}`)
       }
     },
     reloadRefused(error) {
@@ -215,62 +269,51 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
         return
       }
       const { text } = reportError(error, { json: false, verbose: 0, paint: io.paintErr })
-      const lines = text.trimEnd().split('\n')
       warn('config not reloaded: the one of before stays in force')
-      io.stderr.write(`${lines.map((line) => `  ${line}`).join('\n')}\n`)
+      for (const line of text.trimEnd().split('\n')) err.push(`  ${line}`)
     },
-    draining(inFlight) {
+    draining(inFlight, typed) {
+      if (typed) endTypedLine()
       if (inFlight > 0 && (pretty || io.stderr.isTTY === true)) {
-        io.stderr.write(`draining ${countOf(inFlight, 'request')}, ^C again to stop now\n`)
+        err.push(`draining ${countOf(inFlight, 'request')}, ^C again to stop now`)
       }
     },
-    stopped() {
+    hurrying() {
+      endTypedLine()
+    },
+    stopped(cut) {
+      if (cut > 0)
+        warn(`${countOf(cut, 'request')} did not end in time and ${cut === 1 ? 'was' : 'were'} cut`)
       const upMs = Math.round(io.monotonic())
       if (!pretty) {
-        const { requests, unwell, prompt, completion } = totals
-        event('shutdown', {
-          requests,
-          notOk: unwell,
-          promptTokens: prompt,
-          completionTokens: completion,
-          upMs,
-        })
+        event('shutdown', { ...totals.fields, upMs })
       } else if (!quiet) {
-        io.stderr.write(`${renderTotals(totals, upMs, costOf !== undefined)}\n`)
+        const columns = io.stderr.columns ?? DEFAULT_COLUMNS
+        const [first = '', ...more] = wrapPieces(totals.render(upMs), ' · ', columns - 9)
+        err.push(`stopped: ${first}`)
+        for (const line of more) err.push(`         ${line}`)
         if (!logOnStdout && totals.requests > 0) {
-          io.stderr.write(
-            `usage log: ${renderPath(config.log, io)}   aiproxy usage --since today\n`,
-          )
+          err.push(`usage log: ${renderPath(config.log, io)}   aiproxy usage --since today`)
         }
       }
+    },
+    async settle(limitMs) {
+      const all = await Promise.all([out.settle(limitMs), err.settle(limitMs)])
+      return !all.includes(false)
     },
   }
 }
 
-function renderTotals(
-  totals: {
-    readonly requests: number
-    readonly unwell: number
-    readonly prompt: number
-    readonly completion: number
-    readonly costUsd: number
-    readonly unpriced: number
-  },
-  upMs: number,
-  priced: boolean,
-): string {
-  return [
-    `stopped: ${countOf(totals.requests, 'request')}`,
-    ...(totals.unwell > 0 ? [`${totals.unwell} not ok`] : []),
-    ...(totals.requests > 0
-      ? [`${renderCount(totals.prompt)} in + ${renderCount(totals.completion)} out`]
-      : []),
-    // A total with unknown prices in it is a minimum.
-    ...(priced && totals.costUsd > 0
-      ? [`${totals.unpriced > 0 ? '≥' : ''}${renderCost(totals.costUsd)}`]
-      : []),
-    `up ${renderDuration(upMs)}`,
-  ].join(' · ')
+/** The log's own line with the price beside it; written out because every request pays for it. */
+function renderRequestEvent(record: UsageRecord, costUsd: number | undefined): string {
+  const json = JSON.stringify(record)
+  const priced =
+    costUsd === undefined ? json.slice(1) : `${json.slice(1, -1)},"costUsd":${costUsd}}`
+  return escapeJson(`{"event":"request",${priced}`)
+}
+
+function writeLast(stream: OutputStream, text: string): void {
+  if (text !== '') stream.write(text)
 }
 
 /** The host as it stands in a URL of this machine. */

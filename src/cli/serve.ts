@@ -13,7 +13,7 @@ import { createServeReport } from './serve-report.ts'
 import type { LogFormat, ServeReport } from './serve-report.ts'
 import { cleanForTerminal } from './clean.ts'
 import { readinessOf } from './who.ts'
-import { countOf, jsonLine, quoteForShell, renderSource } from './words.ts'
+import { countOf, jsonLine, quoteForShell, renderPath, renderSource } from './words.ts'
 
 interface ServeFlags {
   readonly port?: string
@@ -30,6 +30,8 @@ interface ServeFlags {
 const DRAIN_MS = 25_000
 // The second signal still lets aborted requests be logged, if they are quick about it.
 const HURRY_MS = 500
+// How long the last lines may take on their way out.
+const SETTLE_MS = 1000
 // A mocked stream should be seen streaming.
 const MOCK_PACE_MS = 20
 
@@ -124,6 +126,9 @@ function untilStopped(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false
+    let hurried = false
+    // Requests that were not waited for.
+    let cut = 0
     const stop = (why: StopSignal | 'reader'): void => {
       if (stopping) {
         if (why !== 'reader') hurry(why)
@@ -144,14 +149,24 @@ function untilStopped(
     async function drain(why: StopSignal | 'reader'): Promise<void> {
       const startedMs = io.monotonic()
       follower.close()
-      report.draining(app.inFlight)
+      report.draining(app.inFlight, why === 'SIGINT')
+      const forget = io.after(DRAIN_MS, noteCut)
       await app.close(DRAIN_MS)
-      const cut = io.monotonic() - startedMs >= DRAIN_MS
-      report.stopped()
-      io.exitCode = cut ? exitAfter(why) : EXIT.done
+      forget()
+      // From then on the second signal ends it.
+      if (hurried) return new Promise(() => {})
+      const overdue = io.monotonic() - startedMs >= DRAIN_MS
+      report.stopped(cut)
+      io.exitCode = overdue ? exitAfter(why) : EXIT.done
+      // A terminal that was halted must not keep the program from ending.
+      if (!(await report.settle(SETTLE_MS))) io.exit(io.exitCode)
       letGoOfSignals()
       letGoOfStdout()
       letGoOfHangUp()
+    }
+
+    function noteCut(): void {
+      cut = app.inFlight
     }
 
     function hurry(signal: StopSignal): void {
@@ -159,7 +174,15 @@ function untilStopped(
         io.exit(exitAfter(signal))
       }
       io.after(HURRY_MS, leave)
-      app.close(0).then(leave, leave)
+      if (hurried) return
+      hurried = true
+      if (signal === 'SIGINT') report.hurrying()
+      noteCut()
+      const finish = (): Promise<boolean> => {
+        report.stopped(cut)
+        return report.settle(HURRY_MS)
+      }
+      app.close(0).then(finish).then(leave, leave)
     }
   })
 }
@@ -177,7 +200,7 @@ async function explainListenFailure(
   io: ProgramIo,
 ): Promise<unknown> {
   const { host, port } = config.listen
-  const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const place = renderAddress(config.listen)
   if (thrown instanceof ProxyError && thrown.code === 'port_in_use') {
     const shared = io.flags.config === undefined ? '' : ` -c ${quoteForShell(io.flags.config)}`
     const holder = await nameHolder(host, port, io)
@@ -190,7 +213,8 @@ async function explainListenFailure(
     case 'EACCES':
       return new ProxyError('port_in_use', `may not listen on ${place}: permission denied`, {
         cause: thrown,
-        hint: 'aiproxy serve --port 4242',
+        // Windows keeps ranges of ports to itself, and 4242 may be in one.
+        hint: `aiproxy serve --port ${port === 4242 ? 8142 : 4242}`,
       })
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
@@ -204,6 +228,10 @@ async function explainListenFailure(
   }
 }
 
+function renderAddress({ host, port }: Config['listen']): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 function codeOf(thrown: unknown): unknown {
   return thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
 }
@@ -211,9 +239,13 @@ function codeOf(thrown: unknown): unknown {
 async function nameHolder(host: string, port: number, io: ProgramIo): Promise<string> {
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}/healthz`
-  const reply = await io.probe(url)
-  if (reply === undefined) return 'another program listens there'
-  return isAiproxy(reply) ? 'an aiproxy already answers there' : 'another web server answers there'
+  const [reply, holder] = await Promise.all([io.probe(url), io.findPortHolder({ host, port })])
+  const who =
+    holder === undefined ? '' : ` (${cleanForTerminal(holder.name)}, process ${holder.pid})`
+  if (reply === undefined) return `another program listens there${who}`
+  return isAiproxy(reply)
+    ? `an aiproxy already answers there${who}`
+    : `another web server answers there${who}`
 }
 
 function isAiproxy({ headers, body }: ProbeReply): boolean {
@@ -232,6 +264,8 @@ function printSummary(io: ProgramIo, config: Config, mockFlag: boolean): void {
         schema: 'aiproxy.check/1',
         ok: true,
         config: config.source.kind === 'file' ? config.source.path : null,
+        listen: config.listen,
+        log: config.log,
         users: [...config.users.keys()],
         models: [...config.models.keys()],
         providers: providers.map((provider) => ({
@@ -255,6 +289,7 @@ function printSummary(io: ProgramIo, config: Config, mockFlag: boolean): void {
   const lines = [
     `${io.paintOut.green('ok')}  ${renderSource(config.source, io)}   ${counts.join(' · ')}`,
     ...providers.map((provider) => `    ${renderReadiness(provider, io.paintOut)}`),
+    `    listens on ${renderAddress(config.listen)}   usage log ${config.log === '-' ? 'stdout' : renderPath(config.log, io)}`,
     ...(mocked === undefined ? [] : [`    ${io.paintOut.yellow(mocked)}`]),
   ]
   io.stdout.write(`${lines.join('\n')}\n`)

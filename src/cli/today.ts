@@ -30,7 +30,7 @@ export async function readTodayUse(
   if (size === undefined || size > CHEAP_BYTES || /[*?[]/.test(config.log)) return undefined
   const midnight = new Date(nowMs)
   midnight.setHours(0, 0, 0, 0)
-  const priceOf = createPriceLookup(config.models)
+  const priceOf = createPriceLookup(config.models, config.providers)
   try {
     await readUsageLogs({
       logs: [config.log],

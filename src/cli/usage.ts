@@ -120,7 +120,9 @@ async function runUsage(io: CommandIo, flags: UsageFlags): Promise<void> {
   }
 
   const config = await loadConfig(io, flags)
-  const priceOf = flags.cost ? createPriceLookup(config?.models ?? new Map()) : undefined
+  const priceOf = flags.cost
+    ? createPriceLookup(config?.models ?? new Map(), config?.providers)
+    : undefined
   const fold = createReport({ by, filters, zone, priceOf })
   const summary = await readLogs(io, flags, config, window, (usage) => fold.add(usage))
   const report = fold.result()

@@ -4,6 +4,7 @@
  */
 import { isAbsolute, relative, sep } from 'node:path'
 import type { Config, Credential, Limits } from '../config/config.ts'
+import { escapeJson } from '../usage/json.ts'
 import { cleanForTerminal } from './clean.ts'
 
 /** `2ms`, `0.4s`, `59.9s`, `1m40s`, `2h03m`: never more than five columns below ten hours. */
@@ -65,9 +66,21 @@ export function renderPath(path: string, place: { cwd: string; home: string }): 
   return cleanForTerminal(path)
 }
 
-/** One word of a command line, quoted where a shell would read it otherwise. */
+/** One word of a command line, quoted where a shell of this system would read it otherwise. */
 export function quoteForShell(word: string): string {
+  return quoteForShellOf(sep, word)
+}
+
+/**
+ * The same for a system whose paths have that separator. A backslash means PowerShell and cmd, which agree
+ * on double quotes only.
+ */
+export function quoteForShellOf(separator: string, word: string): string {
   const clean = cleanForTerminal(word)
+  if (separator === '\\') {
+    if (/^[\w@+=:,.\\/-]+$/.test(clean)) return clean
+    return `"${clean.replaceAll('"', String.raw`\"`)}"`
+  }
   if (/^[\w@%+=:,./-]+$/.test(clean)) return clean
   if (!/["$`\\!]/.test(clean)) return `"${clean}"`
   return `'${clean.replaceAll("'", String.raw`'\''`)}'`
@@ -101,18 +114,9 @@ export function renderSource(
   return source.kind === 'file' ? renderPath(source.path, place) : 'no config file'
 }
 
-// JSON.stringify leaves DEL, C1 controls, line separators and bidi marks as they are (reliability §0.8).
-const UNSAFE_IN_JSON = /[\u007f-\u009f\p{Cf}\u2028\u2029]/gu
-
 /** One line of JSON that is safe to show on a terminal. */
 export function jsonLine(value: unknown): string {
-  return JSON.stringify(value).replace(UNSAFE_IN_JSON, (character) =>
-    // Format characters beyond the BMP are two units, each with its own escape.
-    Array.from(
-      { length: character.length },
-      (_, unit) => String.raw`\u` + character.charCodeAt(unit).toString(16).padStart(4, '0'),
-    ).join(''),
-  )
+  return escapeJson(JSON.stringify(value))
 }
 
 function shortAmount(amount: number): string {

@@ -5,6 +5,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { ProbeReply, StopSignal, World } from './io.ts'
+import { openTerminalSink } from './terminal-sink.ts'
 import { readVersion } from './version.ts'
 
 const PROBE_LIMIT_MS = 500
@@ -15,7 +16,7 @@ export function createWorld(): World {
   const whenStdoutGoes = new Set<() => void>()
   let stdoutIsGone = false
   let terminalIsGone = false
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  const onStdoutError = (error: NodeJS.ErrnoException): void => {
     // `| head -1`: the reader has what it wanted; a terminal that was closed gives EIO. Anything else (a
     // full disk) is a failure.
     if (error.code !== 'EPIPE' && !(error.code === 'EIO' && process.stdout.isTTY)) {
@@ -26,7 +27,8 @@ export function createWorld(): World {
     stdoutIsGone = true
     if (whenStdoutGoes.size === 0) process.exit(0)
     for (const listener of whenStdoutGoes) listener()
-  })
+  }
+  process.stdout.on('error', onStdoutError)
   process.stderr.on('error', () => {})
 
   return {
@@ -36,7 +38,33 @@ export function createWorld(): World {
     stdinIsPiped: isPiped(0),
     env: process.env,
     cwd: currentDirectory(),
-    home: process.env['HOME'] ?? homedir(),
+    home: homeOf(process.env, homedir),
+    openSink(name) {
+      const stream = process[name]
+      const { stdin, stdout, stderr, platform } = process
+      const terminal = stream.isTTY
+        ? openTerminalSink({
+            descriptor: name === 'stdout' ? 1 : 2,
+            platform,
+            allTerminals: [stdin, stdout, stderr].every(({ isTTY }) => isTTY),
+            onError: name === 'stdout' ? onStdoutError : () => {},
+          })
+        : undefined
+      return (
+        terminal ??
+        ((text, done) => {
+          stream.write(text, () => {
+            done()
+          })
+        })
+      )
+    },
+    soon: (action) => {
+      setImmediate(action)
+    },
+    onExit: (action) => {
+      process.once('exit', action)
+    },
     now: () => Date.now(),
     monotonic: () => performance.now(),
     after: (ms, action) => {
@@ -54,14 +82,25 @@ export function createWorld(): World {
       const terminate = take('SIGTERM')
       process.on('SIGINT', interrupt)
       process.on('SIGTERM', terminate)
+      // Ctrl+Break, on Windows, which has no SIGTERM: there this is the other way to ask.
+      if (process.platform === 'win32') process.on('SIGBREAK', terminate)
       return () => {
         process.off('SIGINT', interrupt)
         process.off('SIGTERM', terminate)
+        process.off('SIGBREAK', terminate)
       }
     },
     onHangUp: (listener) => {
-      // There it means that the console window was closed, and the program ends whatever we do.
-      if (process.platform === 'win32') return () => {}
+      // There it only means that the console window was closed; some ten seconds are left.
+      if (process.platform === 'win32') {
+        const closed = (): void => {
+          listener(true)
+        }
+        process.on('SIGHUP', closed)
+        return () => {
+          process.off('SIGHUP', closed)
+        }
+      }
       const terminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
       const hangUp = (): void => {
         terminalIsGone ||= terminal && !hasTerminal()
@@ -89,15 +128,16 @@ export function createWorld(): World {
     },
     version: readVersion,
     probe,
+    findPortHolder: async (taken) => (await import('./port-holder.ts')).findPortHolder(taken),
     // Each is loaded where it is used: `--help` must not pay for yaml or undici.
     readEnvFile: async (options) => (await import('../config/env-file.ts')).readEnvFile(options),
     loadConfig: async (options) => {
       const { loadConfig } = await import('../config/load.ts')
       return loadConfig({
         ...options,
-        loadPrices: async (models) => {
+        loadPrices: async (models, providers) => {
           const { createPriceLookup } = await import('../usage/prices.ts')
-          const priceOf = createPriceLookup(models)
+          const priceOf = createPriceLookup(models, providers)
           const nowMs = Date.now()
           return (model) => priceOf(model, nowMs) !== undefined
         },
@@ -106,11 +146,20 @@ export function createWorld(): World {
     loadApp: () => import('../app.ts'),
     loadCosts: async (config) => {
       const { createPriceLookup, recordCostUsd } = await import('../usage/prices.ts')
-      const priceOf = createPriceLookup(config.models)
+      const priceOf = createPriceLookup(config.models, config.providers)
       return (record) => recordCostUsd(record, priceOf)
     },
     readToday: async (config, nowMs) => (await import('./today.ts')).readTodayUse(config, nowMs),
   }
+}
+
+/** The home directory; an empty variable is none, and would make every path of ours relative. */
+export function homeOf(
+  env: Readonly<Record<string, string | undefined>>,
+  ask: () => string,
+): string {
+  const home = env['HOME'] ?? ''
+  return home === '' ? ask() : home
 }
 
 /** Whether the terminal this program belongs to is still there: after a hang-up it cannot be opened. */

@@ -110,6 +110,9 @@ export interface Price {
   readonly output: number
   readonly cachedInput: number | undefined
   readonly cacheWrite: number | undefined
+  /** For a cache entry that lives an hour. */
+  readonly cacheWriteHour: number | undefined
+  readonly reasoning: number | undefined
 }
 
 export interface User {

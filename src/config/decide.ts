@@ -280,6 +280,8 @@ function decideModel(name: string, file: ModelFile | undefined, rules: ModelRule
           output: price.output,
           cachedInput: price.cached_input,
           cacheWrite: price.cache_write,
+          cacheWriteHour: price.cache_write_1h,
+          reasoning: price.reasoning,
         }
       : undefined,
     rules,

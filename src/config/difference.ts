@@ -191,12 +191,14 @@ function compareModels(before: Model, after: Model): string[] {
 
 function renderPrice(price: Price | undefined): string {
   if (price === undefined) return 'none'
-  const { input, output, cachedInput, cacheWrite } = price
+  const { input, output, cachedInput, cacheWrite, cacheWriteHour, reasoning } = price
   return [
     `${input} in`,
     `${output} out`,
     ...(cachedInput === undefined ? [] : [`${cachedInput} cached`]),
     ...(cacheWrite === undefined ? [] : [`${cacheWrite} cache write`]),
+    ...(cacheWriteHour === undefined ? [] : [`${cacheWriteHour} cache write for 1h`]),
+    ...(reasoning === undefined ? [] : [`${reasoning} reasoning`]),
   ].join(' + ')
 }
 

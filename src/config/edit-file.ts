@@ -17,7 +17,6 @@ import {
   openSync,
   readFileSync,
   realpathSync,
-  renameSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -25,6 +24,7 @@ import {
 import type { BigIntStats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { ProxyError } from '../errors/proxy-error.ts'
+import { renameOver } from './rename.ts'
 
 export interface OpenedFile {
   /** The file itself, with no symbolic link on the way. */
@@ -109,7 +109,7 @@ export function replaceFile(opened: OpenedFile, text: string, nowMs: number): vo
         undefined,
       )
     }
-    renameSync(temporary, target)
+    renameOver(temporary, target)
   })
 }
 
@@ -139,7 +139,7 @@ export function createFile(path: string, shown: string, text: string, nowMs: num
       }
       // File systems without hard links.
       if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw thrown
-      renameSync(temporary, path)
+      renameOver(temporary, path)
     }
   })
 }

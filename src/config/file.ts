@@ -259,7 +259,18 @@ const price = object({
   input: { shape: dollars, about: 'Prompt tokens.', required: true },
   output: { shape: dollars, about: 'Completion tokens.', required: true },
   cached_input: { shape: dollars, about: 'Prompt tokens read from a cache. Default: as input.' },
-  cache_write: { shape: dollars, about: 'Prompt tokens written to a cache. Default: as input.' },
+  cache_write: {
+    shape: dollars,
+    about: 'Prompt tokens written to a cache. Default: 1.25 times input.',
+  },
+  cache_write_1h: {
+    shape: dollars,
+    about: 'Those written to a cache for an hour, where the provider tells. Default: twice input.',
+  },
+  reasoning: {
+    shape: dollars,
+    about: 'Completion tokens that were reasoning. Default: as output.',
+  },
 })
 
 const model = object({

@@ -1,8 +1,11 @@
 /** Cost limits that cannot bite: a model whose price nobody knows costs nothing that could be counted. */
-import type { Config, Limits, Model } from './config.ts'
+import type { Config, Limits, Model, Provider } from './config.ts'
 
-/** Whether a price is known for a model, by our name; built over the models of a config. */
-export type LoadPrices = (models: ReadonlyMap<string, Model>) => Promise<(model: string) => boolean>
+/** Whether a price is known for a model, by our name; built over the models and providers of a config. */
+export type LoadPrices = (
+  models: ReadonlyMap<string, Model>,
+  providers: ReadonlyMap<string, Provider>,
+) => Promise<(model: string) => boolean>
 
 /** One warning a user; prices are only loaded where some cost is limited. */
 export async function warningsAboutPrices(
@@ -18,7 +21,7 @@ export async function warningsAboutPrices(
     return counted.length === 0 ? [] : [{ name, models: new Set(counted) }]
   })
   if (limited.length === 0) return []
-  const isPriced = await loadPrices(config.models)
+  const isPriced = await loadPrices(config.models, config.providers)
   return limited.flatMap((user) => {
     const unpriced = [...user.models].filter((name) => {
       const model = config.models.get(name)

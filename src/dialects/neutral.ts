@@ -219,6 +219,8 @@ export interface TokenUsage {
   readonly cachedTokens: number | undefined
   /** The part of the prompt written to the provider's cache. */
   readonly cacheWriteTokens: number | undefined
+  /** The part of those that is kept for an hour, which costs more; only where told and not 0. */
+  readonly cacheWriteHourTokens?: number
   /** The part of the completion that was reasoning. */
   readonly reasoningTokens: number | undefined
 }

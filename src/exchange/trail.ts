@@ -263,6 +263,9 @@ function addReported(record: Draft, usage: TokenUsage): void {
   }
   if (usage.cachedTokens !== undefined) record.cached_tokens = usage.cachedTokens
   if (usage.cacheWriteTokens !== undefined) record.cache_write_tokens = usage.cacheWriteTokens
+  if (usage.cacheWriteHourTokens !== undefined) {
+    record.cache_write_1h_tokens = usage.cacheWriteHourTokens
+  }
   if (usage.reasoningTokens !== undefined) record.reasoning_tokens = usage.reasoningTokens
 }
 

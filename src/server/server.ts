@@ -75,6 +75,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const budget = createBodyBudget(limits.bufferedBytes)
   const mintRequestId = createRequestIdMint()
   let draining = false
+  let closed: Promise<void> | undefined
   let port = options.port
   // The Host header that passed last, and under which settings: nearly every request has the same.
   let trusted: { readonly host: string; readonly settings: object } | undefined
@@ -286,18 +287,21 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
 
     async close(graceMs) {
       draining = true
-      await closeServer(server, graceMs)
+      // A second call shortens the grace of the first.
+      closed ??= stopListening(server)
+      // A connection that never sent anything counts as active: only the deadline ends it.
+      const deadline = setTimeout(() => server.closeAllConnections(), graceMs)
+      await closed
+      clearTimeout(deadline)
     },
   }
 }
 
-function closeServer(server: Server, graceMs: number): Promise<void> {
+/** Resolves when the last connection is gone. */
+function stopListening(server: Server): Promise<void> {
   if (!server.listening) return Promise.resolve()
   return new Promise((resolve) => {
-    // A connection that never sent anything counts as active: only the deadline ends it.
-    const deadline = setTimeout(() => server.closeAllConnections(), graceMs)
     server.close(() => {
-      clearTimeout(deadline)
       resolve()
     })
     server.closeIdleConnections()

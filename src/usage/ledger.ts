@@ -368,8 +368,8 @@ const nodeFiles: LedgerFiles = {
     try {
       fdatasyncSync(descriptor)
     } catch (error) {
-      // Pipes and devices have nothing to sync.
-      if (codeOf(error) !== 'EINVAL') throw error
+      // Pipes and devices have nothing to sync; Windows may not sync what may only be appended to.
+      if (codeOf(error) !== 'EINVAL' && codeOf(error) !== 'EPERM') throw error
     }
   },
   close(descriptor) {

@@ -220,6 +220,7 @@ function parseUsage(bytes: Buffer): LoggedUsage | undefined {
     total_tokens: count('total_tokens'),
     cached_tokens: count('cached_tokens'),
     cache_write_tokens: count('cache_write_tokens'),
+    cache_write_1h_tokens: count('cache_write_1h_tokens'),
     reasoning_tokens: count('reasoning_tokens'),
     estimated: fields.get('estimated') === true,
     mock: fields.get('mock') === true,

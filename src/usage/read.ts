@@ -5,7 +5,7 @@
  */
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import type { Dirent } from 'node:fs'
-import { isAbsolute, join, sep } from 'node:path'
+import { isAbsolute, join, posix, sep, win32 } from 'node:path'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { ProxyError } from '../errors/proxy-error.ts'
@@ -259,9 +259,9 @@ function resolvePath(name: string, cwd: string): string {
 }
 
 function matchFiles(pattern: string, cwd: string): string[] {
-  const segments = pattern.split(sep === '\\' ? /[\\/]/ : '/')
+  const { root, segments } = splitPattern(pattern)
   // Each entry is a path as it will be shown: relative where the pattern was.
-  let paths = [isAbsolute(pattern) ? (segments.shift() ?? '') + sep : '']
+  let paths = [root]
   segments.forEach((segment, depth) => {
     const last = depth === segments.length - 1
     if (segment === '') return
@@ -285,6 +285,19 @@ function matchFiles(pattern: string, cwd: string): string[] {
     statSync(resolvePath(path, cwd), { throwIfNoEntry: false })?.isFile(),
   )
   return [...new Set(found)].toSorted()
+}
+
+/**
+ * A pattern's root (`/`, `C:\\`, `\\\\server\\share\\`, or nothing) and its segments. Where the separator is a
+ * backslash, a slash is one too, and no backslash takes a wildcard's power away.
+ */
+export function splitPattern(
+  pattern: string,
+  separator: string = sep,
+): { readonly root: string; readonly segments: readonly string[] } {
+  const isWindows = separator === '\\'
+  const { root } = (isWindows ? win32 : posix).parse(pattern)
+  return { root, segments: pattern.slice(root.length).split(isWindows ? /[\\/]/ : '/') }
 }
 
 function foldersBelow(path: string, cwd: string): string[] {

@@ -31,6 +31,8 @@ export interface UsageRecord {
   readonly total_tokens?: number
   readonly cached_tokens?: number
   readonly cache_write_tokens?: number
+  /** The part of `cache_write_tokens` that is kept for an hour and costs more; absent where there is none. */
+  readonly cache_write_1h_tokens?: number
   readonly reasoning_tokens?: number
   readonly estimated?: true
   readonly mock?: true

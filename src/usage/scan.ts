@@ -20,6 +20,7 @@ export interface LoggedUsage {
   readonly total_tokens: number | undefined
   readonly cached_tokens: number | undefined
   readonly cache_write_tokens: number | undefined
+  readonly cache_write_1h_tokens: number | undefined
   readonly reasoning_tokens: number | undefined
   readonly estimated: boolean
   readonly mock: boolean
@@ -71,6 +72,7 @@ const FIELDS = [
   'cache_write_tokens',
   'reasoning_tokens',
   'ms',
+  'cache_write_1h_tokens',
   'estimated',
   'mock',
 ] as const
@@ -78,7 +80,7 @@ const FIRST_NUMBER = FIELDS.indexOf('prompt_tokens')
 const FIRST_FLAG = FIELDS.indexOf('estimated')
 const UNKNOWN = FIELDS.length
 
-// Field by key hash. 256 places for 15 keys, and none of them meet (a test would show it).
+// Field by key hash. 256 places for 16 keys, and none of them meet (a test would show it).
 const PLACES = 256
 const fieldAt = new Uint8Array(PLACES).fill(UNKNOWN)
 const hashOf = new Int32Array(FIELDS.length)
@@ -223,6 +225,7 @@ export function createLineScanner(): LineScanner {
       cache_write_tokens: count[4],
       reasoning_tokens: count[5],
       ms: count[6],
+      cache_write_1h_tokens: count[7],
       estimated,
       mock,
     }

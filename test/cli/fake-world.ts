@@ -38,6 +38,7 @@ export interface FakeOptions {
   readonly costOf?: CostOf
   readonly today?: ReadonlyMap<string, TodayUse>
   readonly probe?: World['probe']
+  readonly findPortHolder?: World['findPortHolder']
   readonly loadConfig?: World['loadConfig']
   readonly readEnvFile?: World['readEnvFile']
   /** What is at the config's path at a SIGHUP; default `file`. */
@@ -143,6 +144,17 @@ export function createFake(options: FakeOptions = {}): FakeRun {
     env: options.env ?? {},
     cwd: options.cwd ?? '/desk',
     home: '/home/someone',
+    openSink: (name) => (text, done) => {
+      world[name].write(text)
+      if (options.slowStdout === true && name === 'stdout') drains.push(done)
+      else done()
+    },
+    // At once, so that a test sees a line where it was written; a batch is line-writer.test.ts's to show.
+    soon: (action) => {
+      action()
+    },
+    onExit: () => {},
+    findPortHolder: options.findPortHolder ?? (() => Promise.resolve(undefined)),
     now: () => Date.UTC(2026, 10, 22, 15, 12, 3) + nowMs,
     monotonic: () => nowMs,
     after(ms, action) {

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createPaint } from '../../src/cli/paint.ts'
-import {
-  chooseUserColumns,
-  renderFailoverLine,
-  renderRequestLine,
-  shortId,
-} from '../../src/cli/request-lines.ts'
+import { chooseUserColumns, createRequestLines, shortId } from '../../src/cli/request-lines.ts'
 import { displayWidth } from '../../src/cli/table.ts'
 import type { UsageRecord } from '../../src/usage/record.ts'
 import { createRecord } from './fake-world.ts'
@@ -22,11 +17,7 @@ function line(
   costUsd?: number,
   userColumns: number = 6,
 ): string {
-  return renderRequestLine(record, AT, costUsd, {
-    columns,
-    userColumns,
-    paint: PLAIN,
-  })
+  return createRequestLines({ columns, userColumns, paint: PLAIN }).request(record, AT, costUsd)
 }
 
 /** The record without the counts: nobody reported any. */
@@ -45,7 +36,7 @@ test('a request line tells time, short id, user, model, status, duration, first 
 test('at 80 columns the first token goes and the numbers stay', () => {
   assert.equal(
     line(createRecord(), 80, 0.0032),
-    '15:12:03 7f3a user-a gpt-5                     200  1.9s       812+214   $0.0032',
+    '15:12:03 7f3a user-a gpt-5                    200  1.9s       812+214   $0.0032',
   )
 })
 
@@ -81,9 +72,49 @@ test('a stream that was cut says so even where there is little room', () => {
   assert.match(line(createRecord({ outcome: 'truncated' }), 80, 0.001), / 812\+214 +cut$/)
 })
 
-test('a mocked answer is marked and has no price', () => {
+test('a mocked answer is marked and has no price, and one that was cut is marked as both', () => {
   for (const columns of [80, 120])
     assert.match(line(createRecord({ mock: true }), columns, 0.5), /812\+214 +mock$/)
+  const cut = createRecord({ mock: true, outcome: 'truncated' })
+  assert.match(line(cut, 120), / cut short +812\+214 +mock$/)
+  assert.match(line(cut, 80), / 812\+214 +mock cut$/)
+})
+
+test('a price nobody knows is a dash, no price at all is nothing, and none moves the columns', () => {
+  const starts: number[] = []
+  for (const costUsd of [undefined, 0, 0.000_001, 0.0032, 2.5, 123.456]) {
+    const text = line(createRecord(), 120, costUsd)
+    assert.ok(displayWidth(text) <= 120)
+    starts.push(text.indexOf(' 200 '))
+  }
+  assert.equal(new Set(starts).size, 1, starts.join(' '))
+  assert.match(line(createRecord(), 120, undefined), /812\+214 {3}–$/)
+  assert.match(line(createRecord(), 120, 0.000_001), /812\+214 {3}<\$0\.0001$/)
+  assert.match(line(uncounted({}), 120, undefined), / {3}ttft 0\.4s +–$/)
+  const unanswered = uncounted({ outcome: 'failed', status: 503, attempts: [] })
+  assert.match(line(unanswered, 120, 0), / 503 {2}1\.9s {3}failed$/)
+})
+
+function failed(provider: string): UsageRecord {
+  return uncounted({
+    outcome: 'failed',
+    status: 502,
+    attempts: [{ model: 'm', provider, status: 401, class: 'credential', ms: 3 }],
+  })
+}
+
+test('a failure names the provider where there is room, and what went wrong in any case', () => {
+  assert.match(line(failed('anthropic'), 80, 0), / 502 {2}1\.9s {3}anthropic credential$/)
+  assert.match(line(failed('a-provider-with-a-long-name'), 80, 0), / 502 {2}1\.9s {3}credential$/)
+  assert.match(line({ ...failed('anthropic'), mock: true }, 80), / 1\.9s {3}credential +mock$/)
+})
+
+test('names that come again are the same, and a flood of new ones changes nothing', () => {
+  const lines = createRequestLines({ columns: 100, userColumns: 6, paint: PLAIN })
+  const first = lines.request(createRecord(), AT, 0.1)
+  for (let i = 0; i < 5000; i++) lines.request(createRecord({ model: `made-up-${i}` }), AT, 0.1)
+  assert.equal(lines.request(createRecord(), AT, 0.1), first)
+  assert.match(lines.request(createRecord(), AT + 61_000, 0.1), /^15:13:04 /)
 })
 
 test('status, duration and counts stand below each other, whatever the line says', () => {
@@ -136,7 +167,7 @@ test('no line is ever wider than the terminal, and none has a control character'
         assert.doesNotMatch(text, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
         lines++
       }
-      const failover = renderFailoverLine(
+      const failover = createRequestLines({ columns, userColumns: 6, paint: PLAIN }).failover(
         {
           id: 'req_91c2',
           user: name,
@@ -145,7 +176,6 @@ test('no line is ever wider than the terminal, and none has a control character'
           next: name,
         },
         AT,
-        { columns, userColumns: 6, paint: PLAIN },
       )
       assert.ok(displayWidth(failover) <= columns, failover)
       assert.doesNotMatch(failover, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
@@ -169,7 +199,7 @@ test('a failover line names the broken target, why, and who is next', () => {
   }
   const style = { columns: 80, userColumns: 6, paint: PLAIN }
   assert.equal(
-    renderFailoverLine(event, AT, style),
+    createRequestLines(style).failover(event, AT),
     '15:12:03 91c2 user-a gpt-5   openai 401 credential  ↪ claude-sonnet-4-20250514',
   )
   assert.equal(shortId(event.id), '91c2')
@@ -183,8 +213,9 @@ test('colour changes nothing but colour', () => {
   ]
   for (const changes of records) {
     const style = { columns: 100, userColumns: 6 }
-    const painted = renderRequestLine(createRecord(changes), AT, 0.1, { ...style, paint: COLOUR })
-    const bare = renderRequestLine(createRecord(changes), AT, 0.1, { ...style, paint: PLAIN })
+    const render = (paint: typeof PLAIN): string =>
+      createRequestLines({ ...style, paint }).request(createRecord(changes), AT, 0.1)
+    const [painted, bare] = [render(COLOUR), render(PLAIN)]
     assert.notEqual(painted, bare)
     // oxlint-disable-next-line no-control-regex -- the escape character is what is removed
     assert.equal(painted.replace(/\u001b\[[\d;]*m/g, ''), bare)

@@ -60,6 +60,13 @@ async function serve(argv: readonly string[], options: FakeOptions = {}): Promis
   }
 }
 
+/** Everything that needs no event from outside has happened. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
+
 /** The JSON events on a stream. */
 function events(text: string): Array<Record<string, unknown>> {
   return text
@@ -95,7 +102,12 @@ test('off a terminal stdout is JSON events only: listening, failover, request, s
 })
 
 test('on a terminal: the banner after listening, then one line a request', async () => {
-  const { fake, stop } = await serve([], { tty: TERMINAL, env: PLAIN, columns: 120 })
+  const { fake, stop } = await serve([], {
+    tty: TERMINAL,
+    env: PLAIN,
+    columns: 120,
+    costOf: () => 0.0032,
+  })
   const banner = fake.stderr()
   assert.match(banner, /^\n {2}aiproxy 0\.1\.0 {2}ready in \d+ ms\n/)
   for (const row of [
@@ -116,10 +128,97 @@ test('on a terminal: the banner after listening, then one line a request', async
   fake.appOptions()?.hooks?.onFinished?.(createRecord())
   assert.match(
     fake.stdout(),
-    /^\d\d:12:03 7f3a user-a gpt-5 +200 {2}1\.9s {3}ttft 0\.4s +812\+214\n$/,
+    /^\d\d:12:03 7f3a user-a gpt-5 +200 {2}1\.9s {3}ttft 0\.4s +812\+214 {3}\$0\.0032\n$/,
   )
   assert.equal(await stop(), 0)
-  assert.match(fake.stderr(), /\nstopped: 1 request · 812 in \+ 214 out · up \d+/)
+  assert.match(fake.stderr(), /\nstopped: 1 request · 812 in \+ 214 out · \$0\.0032 · up \d+/)
+})
+
+test('the closing lines tell what became of the requests, and fit the terminal', async () => {
+  const { fake, stop } = await serve([], {
+    tty: TERMINAL,
+    env: PLAIN,
+    columns: 80,
+    costOf: ({ served_model: served }) => (served === 'local' ? undefined : 1.25),
+  })
+  const finish = fake.appOptions()?.hooks?.onFinished
+  const said = fake.stderr().length
+  finish?.(createRecord())
+  finish?.(createRecord({ served_model: CLAUDE }))
+  finish?.(createRecord({ model: 'local', served_model: 'local' }))
+  finish?.(createRecord({ outcome: 'failed', status: 503 }))
+  finish?.(createRecord({ outcome: 'truncated' }))
+  finish?.(createRecord({ outcome: 'refused', status: 404 }))
+  finish?.(createRecord({ outcome: 'aborted', status: 499 }))
+  await stop()
+  assert.equal(
+    fake.stderr().slice(said),
+    'stopped: 7 requests · 1 by failover · 1 failed · 1 cut short · 1 refused\n' +
+      '         1 left by the caller · 5684 in + 1498 out · ≥$7.50 · up 0ms\n' +
+      'usage log: ~/.local/state/aiproxy/usage.jsonl   aiproxy usage --since today\n',
+  )
+})
+
+test('mocked requests make no total a minimum', async () => {
+  const { fake, stop } = await serve([], { costOf: ({ mock }) => (mock ? undefined : 1) })
+  const finish = fake.appOptions()?.hooks?.onFinished
+  finish?.(createRecord({ mock: true }))
+  finish?.(createRecord())
+  await stop()
+  const shutdown = events(fake.stdout()).at(-1)
+  assert.equal(shutdown?.['costUsd'], 1)
+  assert.equal(shutdown?.['costIsMinimum'], false)
+})
+
+test('-v says under each line which request it was, what was tried, and what a provider said', async () => {
+  const { fake, stop } = await serve(['-v'], { tty: TERMINAL, env: PLAIN, columns: 80 })
+  const { hooks } = fake.appOptions() ?? {}
+  hooks?.onFailover?.(FAILOVER)
+  hooks?.onFinished?.(
+    createRecord({
+      served_model: CLAUDE,
+      cached_tokens: 400,
+      reasoning_tokens: 0,
+      attempts: [
+        { ...FAILOVER.failed, maybe_billed: true },
+        { model: CLAUDE, provider: 'anthropic', status: 200, ms: 840 },
+      ],
+    }),
+  )
+  hooks?.onFinished?.(createRecord({ model: 'm\u001b[2J', attempts: [] }))
+  await stop()
+  const lines = fake.stdout().split('\n')
+  assert.equal(lines[1], '         Incorrect API key provided')
+  assert.deepEqual(lines.slice(3, 6), [
+    '         req_0123456789ab7f3a · chat stream · 400 cached',
+    '         1. gpt-5 openai 401 credential 0.1s may be billed',
+    `         2. ${CLAUDE} anthropic 200 0.8s`,
+  ])
+  assert.equal(fake.stdout().includes('\u001b'), false)
+  for (const line of lines) assert.ok(displayWidth(line) <= 80, line)
+})
+
+test('a reader of stdout that stands still is told of, and does not hold up the end', async () => {
+  const { fake, ended } = await serve([], { slowStdout: true })
+  const finish = fake.appOptions()?.hooks?.onFinished
+  for (let i = 0; i < 30_000; i++) finish?.(createRecord())
+  assert.equal(
+    fake.stderr(),
+    '! stdout is not read: request lines are left out until it is\n',
+    'once, not for every line',
+  )
+  fake.signal('SIGTERM')
+  await turn()
+  assert.deepEqual(fake.exits, [], 'it may yet be read')
+  fake.advance(1000)
+  await ended
+  assert.deepEqual(fake.exits, [0])
+  fake.drainStdout()
+  const told = events(fake.stdout())
+  const left = told.find((event) => event['event'] === 'left_out')
+  const shown = told.filter((event) => event['event'] === 'request').length
+  assert.ok(shown > 1000)
+  assert.equal(shown + Number(left?.['lines']), 30_000 + 1, 'the shutdown event was left out, too')
 })
 
 test('the banner says that payloads are kept, where they are', async () => {
@@ -127,6 +226,18 @@ test('the banner says that payloads are kept, where they are', async () => {
   const { fake, stop } = await serve([], { tty: TERMINAL, env: PLAIN, config })
   assert.match(fake.stderr(), / {2}➜ {2}Audit +\S*audit\.jsonl {3}requests and replies are kept\n/)
   assert.equal(await stop(), 0)
+})
+
+test('the banner says who else may knock, where it is not this machine alone', async () => {
+  for (const [host, said] of [
+    ['0.0.0.0', / {2}➜ {2}Open to +every network of this machine, with a key\n/],
+    ['192.168.1.5', / {2}➜ {2}Open to +whoever reaches 192\.168\.1\.5, with a key\n/],
+  ] as const) {
+    const config = createConfig({ listen: { host, port: 4242 } })
+    const { fake, stop } = await serve([], { tty: TERMINAL, env: PLAIN, config })
+    assert.match(fake.stderr(), said)
+    await stop()
+  }
 })
 
 test('the curl of the banner is the one body that the proxy reads', async () => {
@@ -192,7 +303,10 @@ test('-q silences banner and request lines, not the warnings', async () => {
   options?.hooks?.onFinished?.(createRecord())
   assert.equal(fake.stdout() + fake.stderr(), '')
   options?.onLogFailure?.(new Error('ENOSPC: no space left on device'))
-  assert.match(fake.stderr(), /^! the usage log cannot be written: ENOSPC/)
+  assert.match(
+    fake.stderr(),
+    /^! ENOSPC: no space left on device; requests are refused until it can be\n$/,
+  )
   await stop()
 })
 
@@ -215,7 +329,7 @@ test('a failing usage log is loud, but not once for every request', async () => 
   for (let i = 0; i < 100; i++) fail?.(new Error('EIO'))
   fake.advance(10_000)
   fail?.(new Error('EIO'))
-  assert.equal(fake.stderr(), '! the usage log cannot be written: EIO\n'.repeat(2))
+  assert.equal(fake.stderr(), '! EIO; requests are refused until it can be\n'.repeat(2))
   await stop()
 })
 
@@ -251,7 +365,7 @@ test('the first ^C drains with 25 s and ends with 0', async () => {
     close: () => closing.opened,
   })
   fake.signal('SIGINT')
-  assert.match(fake.stderr(), /\ndraining 2 requests, \^C again to stop now\n$/)
+  assert.match(fake.stderr(), /\n\ndraining 2 requests, \^C again to stop now\n$/)
   assert.deepEqual(fake.closes, [25_000])
   closing.open()
   assert.equal(await ended, 0)
@@ -265,6 +379,27 @@ test('the second ^C stops at once with 130', async () => {
   fake.signal('SIGINT')
   assert.deepEqual(fake.closes, [25_000, 0])
   fake.advance(500)
+  assert.deepEqual(fake.exits, [130])
+})
+
+test('the second ^C, too, says what it came to, and how many requests it cut', async () => {
+  const options = { tty: TERMINAL, env: PLAIN, inFlight: 1, costOf: () => 0.5 }
+  const draining = createGate()
+  const { fake } = await serve([], {
+    ...options,
+    close: (graceMs) => (graceMs === 0 ? Promise.resolve() : draining.opened),
+  })
+  fake.appOptions()?.hooks?.onFinished?.(createRecord())
+  fake.signal('SIGINT')
+  fake.signal('SIGINT')
+  fake.signal('SIGINT')
+  draining.open()
+  await turn()
+  assert.match(
+    fake.stderr(),
+    /now\n\n! 1 request did not end in time and was cut\nstopped: 1 request · [^\n]*\nusage log: [^\n]*\n$/,
+  )
+  assert.equal(fake.stderr().split('stopped:').length, 2, 'once')
   assert.deepEqual(fake.exits, [130])
 })
 
@@ -318,10 +453,28 @@ test('a busy port says who holds it and offers another; exit 3', async () => {
   }
 })
 
+test('who holds a busy port is named where the system tells', async () => {
+  const { stderr } = await run(['serve', '--host', '::1'], {
+    listen: () => Promise.reject(new ProxyError('port_in_use', 'taken')),
+    config: createConfig({ listen: { host: '::1', port: 4242 } }),
+    findPortHolder: (taken) => {
+      assert.deepEqual(taken, { host: '::1', port: 4242 })
+      return Promise.resolve({ pid: 77, name: 'python3 \u001b[2Jserver.py' })
+    },
+  })
+  assert.match(
+    stderr,
+    /another program listens there \(python3 \ufffd\[2Jserver\.py, process 77\)\n/,
+  )
+})
+
 test('an address that is not ours, and a port that is not allowed, are said as what they are', async () => {
   for (const [code, said] of [
     ['EADDRNOTAVAIL', /127\.0\.0\.1 is no address of this machine/],
-    ['EACCES', /may not listen on 127\.0\.0\.1:4242: permission denied/],
+    [
+      'EACCES',
+      /may not listen on 127\.0\.0\.1:4242: permission denied\n {2}→ aiproxy serve --port 8142\n/,
+    ],
   ] as const) {
     const thrown = Object.assign(new Error('listen'), { code })
     const result = await run(['serve'], { listen: () => Promise.reject(thrown) })
@@ -337,7 +490,8 @@ test('--check prints a summary and starts nothing', async () => {
   assert.equal(
     stdout,
     'ok  ./aiproxy.yaml   2 users · 2 models · 2 providers\n' +
-      '    openai ✓ OPENAI_API_KEY\n    anthropic ✓ ANTHROPIC_API_KEY\n',
+      '    openai ✓ OPENAI_API_KEY\n    anthropic ✓ ANTHROPIC_API_KEY\n' +
+      '    listens on 127.0.0.1:4242   usage log ~/.local/state/aiproxy/usage.jsonl\n',
   )
   assert.equal(stderr, 'warning: openai.api_key stands in the file\ufffd[31m\n')
   assert.deepEqual(fake.loaded, ['config'])

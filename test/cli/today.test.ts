@@ -28,7 +28,14 @@ function at(hours: number, changes: Partial<UsageRecord>): UsageRecord {
 
 const PRICED = {
   ...createModel('m', 'openai'),
-  price: { input: 1000, output: 0, cachedInput: undefined, cacheWrite: undefined },
+  price: {
+    input: 1000,
+    output: 0,
+    cachedInput: undefined,
+    cacheWrite: undefined,
+    cacheWriteHour: undefined,
+    reasoning: undefined,
+  },
 }
 
 test('requests and cost since local midnight, by user', async (t) => {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cutEnd } from '../../src/cli/fit.ts'
 import { displayWidth } from '../../src/cli/table.ts'
+import { homeOf } from '../../src/cli/world.ts'
 import {
   jsonLine,
   quoteForShell,
+  quoteForShellOf,
   renderCost,
   renderCount,
   renderDuration,
@@ -78,6 +80,33 @@ test('a word of a command line is quoted where a shell would read it otherwise',
     ["it's $1", String.raw`'it'\''s $1'`],
     ['a\u001b\nb', '"a\ufffd\ufffdb"'],
   ])
+})
+
+test('for the shells of Windows a path stays a path, and only double quotes are used', () => {
+  table(
+    (word: string) => quoteForShellOf('\\', word),
+    [
+      [String.raw`C:\Users\me\aiproxy.yaml`, String.raw`C:\Users\me\aiproxy.yaml`],
+      [String.raw`C:\my files\a.yaml`, String.raw`"C:\my files\a.yaml"`],
+      ['%PATH%', '"%PATH%"'],
+      ['a"b', String.raw`"a\"b"`],
+      ["it's", '"it\'s"'],
+      ['', '""'],
+    ],
+  )
+})
+
+test('an empty HOME is none', () => {
+  for (const [env, home] of [
+    [{ HOME: '/home/me' }, '/home/me'],
+    [{ HOME: '' }, '/home/asked'],
+    [{}, '/home/asked'],
+  ] as const) {
+    assert.equal(
+      homeOf(env, () => '/home/asked'),
+      home,
+    )
+  }
 })
 
 test('a line of JSON stays a line, has no control character, and reads back the same', () => {

@@ -143,7 +143,14 @@ test('a complete file becomes exactly this config', async () => {
     upstreamName: 'qwen3:8b',
     maxTokens: 4096,
     strict: false,
-    price: { input: 0, output: 0, cachedInput: undefined, cacheWrite: undefined },
+    price: {
+      input: 0,
+      output: 0,
+      cachedInput: undefined,
+      cacheWrite: undefined,
+      cacheWriteHour: undefined,
+      reasoning: undefined,
+    },
     rules: {},
   })
   assert.deepEqual(config.users.get('user-a'), {

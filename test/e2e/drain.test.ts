@@ -78,6 +78,35 @@ test(
   },
 )
 
+test(
+  'a second signal cuts a request that has no answer yet, and it has its line all the same',
+  { timeout: 60_000 },
+  async (t) => {
+    const upstream = await createUpstream(t, (reply) => reply.stall())
+    const proxy = await startProxy(t, {
+      config: targetsConfig(upstream, [{ name: 'slow', dialect: 'openai' }], [{ model: 'slow' }]),
+      env: { TEST_KEY },
+    })
+    const body = { model: 'slow', messages: HELLO_MESSAGES, stream: true }
+    const cut = openChat(proxy, body, { user: 'caller' }).then(
+      () => 'answered',
+      () => 'cut',
+    )
+    await within(upstream.arrival(), 'the request at the provider')
+
+    proxy.signal('SIGINT')
+    await within(untilClosed(proxy.url), 'the door to close')
+    proxy.signal('SIGINT')
+    const { code } = await within(proxy.exited, 'the end of the program')
+
+    assert.equal(code, 130)
+    assert.equal(await cut, 'cut')
+    assert.equal(proxy.log().length, 1)
+    const events = proxy.events().map((event) => event['event'])
+    assert.deepEqual(events.slice(-2), ['request', 'shutdown'])
+  },
+)
+
 /** Asks until new connections are refused, or answered with 503: the program is draining. */
 async function untilClosed(url: string): Promise<void> {
   for (;;) {

@@ -121,7 +121,7 @@ function startLoad(
   whole: Set<string>,
 ): { stop(): void; readonly over: Promise<void>; readonly firstWhole: Promise<void> } {
   const going = new AbortController()
-  let tellFirst = (): void => {}
+  let tellFirst: (() => void) | undefined
   const firstWhole = new Promise<void>((resolve) => {
     tellFirst = resolve
   })
@@ -137,7 +137,7 @@ function startLoad(
         })
         if (reply.complete) {
           whole.add(id)
-          tellFirst()
+          tellFirst?.()
         }
       } catch {
         // The kill; there is nobody to ask any more.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { PRICE_SOURCES, PRICE_TABLE } from '../../src/usage/price-table.ts'
+import { PRICE_SOURCES, PRICE_TABLE, PRICE_TABLE_DATE } from '../../src/usage/price-table.ts'
+import type { PriceSourceFacts } from '../../src/usage/price-table.ts'
 import {
   costUsd,
   createPriceLookup,
@@ -36,6 +37,34 @@ test('cache writes are part of the prompt and have their own rate', () => {
     cache_write_tokens: 500,
   })
   close(costUsd(usage, listPrice, NOW), (200 * 3 + 300 * 0.3 + 500 * 3.75 + 10 * 15) / 1e6)
+})
+
+test('cache writes that are kept for an hour are a part of the writes, and dearer', () => {
+  const usage = request({
+    served_model: 'claude-sonnet-4-20250514',
+    prompt_tokens: 1000,
+    completion_tokens: 10,
+    cached_tokens: 300,
+    cache_write_tokens: 500,
+    cache_write_1h_tokens: 200,
+  })
+  const rest = 200 * 3 + 300 * 0.3 + 10 * 15
+  close(costUsd(usage, listPrice, NOW), (rest + 300 * 3.75 + 200 * 6) / 1e6)
+  const impossible = { ...usage, cache_write_1h_tokens: 9000 }
+  close(costUsd(impossible, listPrice, NOW), (rest + 500 * 6) / 1e6)
+})
+
+test('reasoning is billed as output, unless it has a rate of its own', () => {
+  const usage = request({ prompt_tokens: 100, completion_tokens: 1000, reasoning_tokens: 800 })
+  close(costUsd(usage, listPrice, NOW), (100 * 1.25 + 1000 * 10) / 1e6)
+  const priceOf = createPriceLookup(
+    new Map<string, PricedModel>([
+      ['gpt-5', { upstreamName: 'gpt-5', price: { input: 2, output: 8, reasoning: 3 } }],
+    ]),
+  )
+  close(costUsd(usage, priceOf, NOW), (100 * 2 + 200 * 8 + 800 * 3) / 1e6)
+  const odd = { ...usage, reasoning_tokens: 5000 }
+  close(costUsd(odd, priceOf, NOW), (100 * 2 + 1000 * 3) / 1e6)
 })
 
 test('who served is billed, not who was asked', () => {
@@ -116,6 +145,55 @@ test('a configured name is priced as the model behind it, and as no other', () =
   assert.equal(priceOf('gpt-5', NOW), undefined)
 })
 
+function oss(provider: string): PricedModel {
+  return { upstreamName: 'openai/gpt-oss-120b', price: undefined, provider }
+}
+
+test('an open model costs what its host asks, and where no host is known nothing is guessed', () => {
+  const models = new Map<string, PricedModel>([
+    ['fast', oss('groq')],
+    ['local', oss('ollama')],
+    ['odd', oss('broken')],
+    ['nobody', oss('constructor')],
+    ['mine', { ...oss('groq'), price: { input: 1, output: 1 } }],
+    ['resold', { upstreamName: 'openai/gpt-5', price: undefined, provider: 'groq' }],
+  ])
+  const providers = new Map([
+    ['groq', { baseUrl: 'https://api.groq.com/openai/v1' }],
+    ['ollama', { baseUrl: 'http://127.0.0.1:11434/v1' }],
+    ['broken', { baseUrl: 'api.groq.com' }],
+  ])
+  const priceOf = createPriceLookup(models, providers)
+  assert.equal(priceOf('fast', NOW)?.output, 0.6)
+  assert.equal(priceOf('local', NOW), undefined)
+  assert.equal(priceOf('odd', NOW), undefined)
+  assert.equal(priceOf('nobody', NOW), undefined)
+  assert.equal(priceOf('mine', NOW)?.output, 1, 'the config wins')
+  assert.equal(priceOf('resold', NOW)?.output, 10, 'a vendor’s own model costs the same everywhere')
+  assert.equal(listPrice('gpt-oss-120b', NOW), undefined)
+  assert.equal(createPriceLookup(models)('fast', NOW), undefined)
+})
+
+test('dearer hours are dearer: on weekdays, from their first minute to their last', () => {
+  const priceOf = createPriceLookup(
+    new Map<string, PricedModel>([
+      ['ds', { upstreamName: 'deepseek-flash', price: undefined, provider: 'deepseek' }],
+    ]),
+    new Map([['deepseek', { baseUrl: 'https://api.deepseek.com' }]]),
+  )
+  const input = (time: string): number | undefined => priceOf('ds', Date.parse(time))?.input
+  // A Monday.
+  assert.equal(input('2026-11-23T00:59:59.999Z'), 0.15)
+  assert.equal(input('2026-11-23T01:00:00.000Z'), 0.3)
+  assert.equal(input('2026-11-23T03:59:59.999Z'), 0.3)
+  assert.equal(input('2026-11-23T04:00:00.000Z'), 0.15)
+  assert.equal(input('2026-11-23T06:00:00.000Z'), 0.3)
+  assert.equal(input('2026-11-23T10:00:00.000Z'), 0.15)
+  assert.equal(input('2026-11-22T02:00:00.000Z'), 0.15, 'a Sunday')
+  assert.equal(priceOf('ds', Date.parse('2026-11-23T02:00:00Z'))?.cachedInput, 0.006)
+  assert.equal(priceOf('ds', Date.parse('2026-09-09T02:00:00Z')), undefined, 'not yet there')
+})
+
 test('a long prompt is billed at its own rates as a whole, from the first token over the limit', () => {
   const at = { served_model: 'claude-haiku-5-5', completion_tokens: 1000, prompt_tokens: 100_000 }
   close(costUsd(request(at), listPrice, NOW), (100_000 * 0.1 + 1000 * 0.5) / 1e6)
@@ -186,18 +264,62 @@ test('dates, vendors and versions around a name are taken off; families are neve
   }
 })
 
-test('every row of the table is sane: positive, output dearer, cached cheaper, dates in order', () => {
+test('every row of the table is sane: finite, positive, output dearer, cached cheaper, dates in order', () => {
   const lastFrom = new Map<string, string>()
   for (const row of PRICE_TABLE) {
-    assert.ok(row.input > 0 && row.output >= 0, row.models[0])
-    if (row.output > 0) assert.ok(row.output > row.input, row.models[0])
-    if (row.cachedInput !== undefined) assert.ok(row.cachedInput < row.input, row.models[0])
-    if (row.cacheWrite !== undefined) assert.ok(row.cacheWrite > row.input, row.models[0])
-    assert.match(PRICE_SOURCES[row.source].read, /^20\d\d-\d\d-\d\d$/)
+    const [name] = row.models
+    const source: PriceSourceFacts = PRICE_SOURCES[row.source]
+    assert.ok(row.models.length > 0 && new Set(row.models).size === row.models.length, name)
+    const rates = [row.input, row.output, row.cachedInput, row.cacheWrite, row.cacheWriteHour]
+    for (const rate of rates) {
+      assert.ok(rate === undefined || (Number.isFinite(rate) && rate >= 0 && rate <= 1000), name)
+    }
+    assert.ok(row.input > 0, name)
+    if (row.output > 0) assert.ok(row.output > row.input, name)
+    if (row.cachedInput !== undefined) assert.ok(row.cachedInput < row.input, name)
+    const { cacheWrite = 1.25 * row.input, cacheWriteHour = 2 * row.input } = row
+    assert.ok(row.input < cacheWrite && cacheWrite < cacheWriteHour, name)
+    if (row.long !== undefined) {
+      assert.ok(row.long.above > 50_000 && row.long.input > 1 && row.long.output > 1, name)
+    }
+    if (row.from !== undefined) assert.match(row.from, DAY)
     for (const model of row.models) {
-      const before = lastFrom.get(model)
-      if (before !== undefined) assert.ok((row.from ?? '') > before, `${model} twice`)
-      lastFrom.set(model, row.from ?? '')
+      assert.equal(model, model.toLowerCase(), 'names are looked up in lower case')
+      const key = `${source.hosts?.join() ?? ''} ${model}`
+      const before = lastFrom.get(key)
+      if (before !== undefined) assert.ok((row.from ?? '') > before, `${key} twice`)
+      lastFrom.set(key, row.from ?? '')
+    }
+  }
+})
+
+const DAY = /^20\d\d-[01]\d-[0-3]\d$/
+
+test('every row has a page and a day it was compared on, and the table has the latest of them', () => {
+  const days = PRICE_TABLE.map((row) => {
+    const source: PriceSourceFacts = PRICE_SOURCES[row.source]
+    const read = row.read ?? source.read
+    assert.match(read, DAY, row.models[0])
+    assert.equal(new URL(source.page).protocol, 'https:')
+    for (const host of source.hosts ?? []) assert.equal(new URL(`https://${host}/v1`).host, host)
+    return read
+  })
+  assert.equal(PRICE_TABLE_DATE, days.toSorted().at(-1))
+})
+
+test('every name of the table is found by itself', () => {
+  for (const row of PRICE_TABLE) {
+    const source: PriceSourceFacts = PRICE_SOURCES[row.source]
+    const baseUrl = `https://${source.hosts?.[0] ?? 'elsewhere.example'}/v1`
+    for (const model of row.models) {
+      const priceOf = createPriceLookup(
+        new Map([['m', { upstreamName: model, price: undefined, provider: 'p' }]]),
+        new Map([['p', { baseUrl }]]),
+      )
+      // A Saturday: no dearer hours.
+      const atMs = Date.parse(row.from ?? '2026-06-20') + 1
+      const found = priceOf('m', atMs)
+      assert.ok(found !== undefined, model)
     }
   }
 })

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
-import { expandLogs, readUsageLogs } from '../../src/usage/read.ts'
+import { expandLogs, readUsageLogs, splitPattern } from '../../src/usage/read.ts'
 import type { LogSummary, ReadOptions } from '../../src/usage/read.ts'
 
 function lines(...users: string[]): string {
@@ -152,4 +152,20 @@ test('a log of many blocks is read whole, wherever the blocks fall', async (t) =
   const seen = await read(folder, ['usage.jsonl'])
   assert.deepEqual(seen.users, users)
   assert.equal(seen.summary.skipped, 0)
+})
+
+test('a pattern is taken apart as the paths of its system are', () => {
+  const cases: ReadonlyArray<readonly [string, string, string, string[]]> = [
+    ['/', '/var/log/*.jsonl', '/', ['var', 'log', '*.jsonl']],
+    ['/', 'logs/**/u.jsonl', '', ['logs', '**', 'u.jsonl']],
+    ['/', String.raw`a\b*`, '', [String.raw`a\b*`]],
+    ['\\', String.raw`C:\logs\*.jsonl`, 'C:\\', ['logs', '*.jsonl']],
+    ['\\', 'D:/logs/u?.jsonl', 'D:/', ['logs', 'u?.jsonl']],
+    ['\\', String.raw`logs\**\u.jsonl`, '', ['logs', '**', 'u.jsonl']],
+    ['\\', String.raw`\\server\share\logs\*.gz`, '\\\\server\\share\\', ['logs', '*.gz']],
+    ['\\', String.raw`\logs\*`, '\\', ['logs', '*']],
+  ]
+  for (const [separator, pattern, root, segments] of cases) {
+    assert.deepEqual(splitPattern(pattern, separator), { root, segments }, pattern)
+  }
 })

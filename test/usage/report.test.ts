@@ -23,6 +23,7 @@ function usage(rest: Partial<LoggedUsage> = {}): LoggedUsage {
     total_tokens: 1100,
     cached_tokens: 0,
     cache_write_tokens: 0,
+    cache_write_1h_tokens: undefined,
     reasoning_tokens: 0,
     estimated: false,
     mock: false,

@@ -6,6 +6,8 @@ import type { JsonObject, JsonValue, TokenUsage } from '../neutral.ts'
 export interface UsageCounts {
   input: number | undefined
   cacheWrite: number | undefined
+  /** Of `cacheWrite`. */
+  cacheWriteHour: number | undefined
   cacheRead: number | undefined
   output: number | undefined
   thinking: number | undefined
@@ -15,6 +17,7 @@ export function emptyCounts(): UsageCounts {
   return {
     input: undefined,
     cacheWrite: undefined,
+    cacheWriteHour: undefined,
     cacheRead: undefined,
     output: undefined,
     thinking: undefined,
@@ -31,6 +34,11 @@ export function mergeCounts(counts: UsageCounts, value: JsonValue | undefined): 
   if (usage === undefined) return
   counts.input = pickPositive(usage, 'input_tokens', counts.input)
   counts.cacheWrite = pickPositive(usage, 'cache_creation_input_tokens', counts.cacheWrite)
+  const written = readObject(usage['cache_creation'])
+  if (written !== undefined) {
+    const { cacheWriteHour } = counts
+    counts.cacheWriteHour = pickPositive(written, 'ephemeral_1h_input_tokens', cacheWriteHour)
+  }
   counts.cacheRead = pickPositive(usage, 'cache_read_input_tokens', counts.cacheRead)
   counts.output = readCount(usage['output_tokens']) ?? counts.output
   counts.thinking =
@@ -48,7 +56,7 @@ function pickPositive(
 
 /** The neutral usage: Anthropic counts cached input apart, we count it in. `undefined` when nothing was told. */
 export function toUsage(counts: UsageCounts): TokenUsage | undefined {
-  const { input, cacheWrite, cacheRead, output, thinking } = counts
+  const { input, cacheWrite, cacheWriteHour = 0, cacheRead, output, thinking } = counts
   if (input === undefined && output === undefined) return undefined
   const prompt = input === undefined ? undefined : input + (cacheWrite ?? 0) + (cacheRead ?? 0)
   return {
@@ -57,6 +65,7 @@ export function toUsage(counts: UsageCounts): TokenUsage | undefined {
     totalTokens: prompt === undefined || output === undefined ? undefined : prompt + output,
     cachedTokens: cacheRead,
     cacheWriteTokens: cacheWrite,
+    ...(cacheWriteHour > 0 && { cacheWriteHourTokens: cacheWriteHour }),
     reasoningTokens: thinking,
   }
 }
