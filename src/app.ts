@@ -80,7 +80,7 @@ const CLOCK = { monotonicMs: () => performance.now(), wallMs: () => Date.now() }
 
 // Less than whoever asks for haste would wait.
 const LAST_LINES_MS = 400
-const NO_LEDGER: Ledger = { append() {}, available: true, check: () => true, close() {} }
+const NO_LEDGER: Ledger = { append: () => '', available: true, check: () => true, close() {} }
 
 /** One config and what was built from it, for as long as a request runs with it. */
 interface Generation {
@@ -129,9 +129,9 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
   })
   const hooks: ExchangeHooks = {
     ...options.hooks,
-    onFinished(record) {
+    onFinished(record, line) {
       metrics.observe(record)
-      options.hooks?.onFinished?.(record)
+      options.hooks?.onFinished?.(record, line)
     },
   }
 

@@ -102,8 +102,8 @@ export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Pr
 
 function finish(rooms: Rooms, record: UsageRecord, allowance: Allowance): void {
   allowance.settle(record)
-  rooms.ledger.append(record)
-  rooms.hooks.onFinished?.(record)
+  const line = rooms.ledger.append(record)
+  rooms.hooks.onFinished?.(record, line)
 }
 
 /** From the first check to the last byte. Throws what the caller must be told where no reply has begun. */

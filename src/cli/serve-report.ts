@@ -7,7 +7,7 @@ import type { Config } from '../config/config.ts'
 import type { ProxyError } from '../errors/proxy-error.ts'
 import type { UsageRecord } from '../usage/record.ts'
 import type { FailoverEvent } from './ask-view.ts'
-import { escapeJson } from '../usage/json.ts'
+import { renderLine } from '../usage/ledger.ts'
 import { renderBanner } from './banner.ts'
 import { cleanForTerminal } from './clean.ts'
 import { wrapPieces } from './fit.ts'
@@ -127,13 +127,13 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
     return lines
   }
 
-  function onFinished(record: UsageRecord): void {
+  function onFinished(record: UsageRecord, line?: string): void {
     const costUsd = costOf?.(record)
     totals.count(record, costUsd)
     watchKeys(record)
     if (quiet) return
     if (!pretty) {
-      if (!logOnStdout) out.push(renderRequestEvent(record, costUsd))
+      if (!logOnStdout) out.push(renderRequestEvent(line || renderLine(record), costUsd))
       return
     }
     const { request, style } = requestLines()
@@ -304,12 +304,11 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
   }
 }
 
-/** The log's own line with the price beside it; written out because every request pays for it. */
-function renderRequestEvent(record: UsageRecord, costUsd: number | undefined): string {
-  const json = JSON.stringify(record)
+/** The log's own line with the price beside it; cut and joined because every request pays for it. */
+function renderRequestEvent(line: string, costUsd: number | undefined): string {
   const priced =
-    costUsd === undefined ? json.slice(1) : `${json.slice(1, -1)},"costUsd":${costUsd}}`
-  return escapeJson(`{"event":"request",${priced}`)
+    costUsd === undefined ? line.slice(1) : `${line.slice(1, -1)},"costUsd":${costUsd}}`
+  return `{"event":"request",${priced}`
 }
 
 function writeLast(stream: OutputStream, text: string): void {

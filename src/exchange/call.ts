@@ -43,6 +43,6 @@ export interface ExchangeHooks {
     readonly message: string
     readonly next: string
   }) => void
-  /** A request is over, whatever its end; called after its line was logged. */
-  onFinished?: (record: UsageRecord) => void
+  /** A request is over, whatever its end; called after its line was logged. `line` is that line. */
+  onFinished?: (record: UsageRecord, line?: string) => void
 }

@@ -22,8 +22,11 @@ export type Ledger = LineFile<UsageRecord>
 
 /** A file of records, one a line. */
 export interface LineFile<R> {
-  /** Writes one line before it returns. Never throws: a failure goes to `onFailure`, once an episode. */
-  append(record: R): void
+  /**
+   * Writes one line before it returns, and returns it without its line feed; '' where there is none. Never
+   * throws: a failure goes to `onFailure`, once an episode.
+   */
+  append(record: R): string
   /** False after a failed write, until a later write or probe works. */
   readonly available: boolean
   /** `available`, after a new try where one is due (at most one a second). Ask before money is spent. */
@@ -253,19 +256,20 @@ export function createLineFile<R extends { readonly id: string }>(
     append(record) {
       if (closed) {
         onFailure?.(new Error(`the ${what} ${path} is closed: the line of ${record.id} is lost`))
-        return
+        return ''
       }
-      let line: Buffer
+      let text: string
       try {
-        line = Buffer.from(`${render(record)}\n`)
+        text = render(record)
       } catch (error) {
         onFailure?.(error instanceof Error ? error : new Error(String(error)))
-        return
+        return ''
       }
+      const line = Buffer.from(`${text}\n`)
       if (!available || waiting.length > 0) {
         keep(line)
         attempt()
-        return
+        return text
       }
       try {
         recordIsOut = false
@@ -275,6 +279,7 @@ export function createLineFile<R extends { readonly id: string }>(
         if (!recordIsOut) keep(line)
         fail(error)
       }
+      return text
     },
     get available() {
       return available

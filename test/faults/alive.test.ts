@@ -111,13 +111,19 @@ async function watch(
       health: createHealth(),
       upstream,
       ledger: {
-        append: (record) => records.push(record),
+        append(record) {
+          records.push(record)
+          return ''
+        },
         available: true,
         check: () => true,
         close() {},
       },
       audit: {
-        append: (line) => audited.push(line),
+        append(line) {
+          audited.push(line)
+          return ''
+        },
         available: true,
         check: () => true,
         close() {},
