@@ -127,13 +127,13 @@ export function createServeReport(io: ProgramIo, plan: ServeReportPlan): ServeRe
     return lines
   }
 
-  function onFinished(record: UsageRecord, line?: string): void {
+  function onFinished(record: UsageRecord, logged?: string): void {
     const costUsd = costOf?.(record)
     totals.count(record, costUsd)
     watchKeys(record)
     if (quiet) return
     if (!pretty) {
-      if (!logOnStdout) out.push(renderRequestEvent(line || renderLine(record), costUsd))
+      if (!logOnStdout) out.push(renderRequestEvent(logged || renderLine(record), costUsd))
       return
     }
     const { request, style } = requestLines()
