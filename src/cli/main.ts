@@ -49,7 +49,17 @@ const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
       load: async (io: ProgramIo) => (await import('./usage.ts')).createUsageCommand(io),
     },
   ],
+  [
+    'completion',
+    {
+      summary: 'a script that completes commands, flags, users and models',
+      load: async (io: ProgramIo) => (await import('./completion.ts')).createCompletionCommand(io),
+    },
+  ],
 ])
+
+// What the completion scripts call.
+const COMPLETE = '__complete'
 
 /**
  * Runs one command line (`argv` without node and script) and sets the process's exit code, which it
@@ -66,6 +76,8 @@ export async function main(
 }
 
 async function run(argv: readonly string[], world: World): Promise<number> {
+  // First: the rest is somebody's unfinished command line, not ours to check.
+  if (argv[0] === COMPLETE) return completeLine(argv.slice(1), world)
   const seen = scan(argv)
   const io = createIo(world, seen)
   try {
@@ -84,6 +96,13 @@ async function run(argv: readonly string[], world: World): Promise<number> {
     io.stderr.write(text)
     return exitCode
   }
+}
+
+async function completeLine(words: readonly string[], world: World): Promise<number> {
+  const { complete } = await import('./complete.ts')
+  const io = createIo(world, scan([]))
+  world.stdout.write(await complete(words, world, (name) => createProgram(io, name)))
+  return EXIT.done
 }
 
 /** A wrong value has no one command that fixes it; the command's own help comes nearest. */
