@@ -76,9 +76,9 @@ _aiproxy() {
     fi
   done
   if [[ "$lines" == *$'\t'* ]]; then
-    compadd -V aiproxy $ending -l -d shown -a -- values
+    compadd -V aiproxy "\${ending[@]}" -l -d shown -a -- values
   else
-    compadd -V aiproxy $ending -a -- values
+    compadd -V aiproxy "\${ending[@]}" -a -- values
   fi
 }
 

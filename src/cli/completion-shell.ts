@@ -67,8 +67,10 @@ export function readBashLine(line: string, breaks: string): BashLine {
       finish()
       words.length = 0
     } else {
+      const before = word ?? ''
       add(char)
-      if (breaks.includes(char)) kept = word ?? ''
+      // readline keeps an `@` with the word that it begins, for host names.
+      if (breaks.includes(char)) kept = char === '@' ? before : before + char
     }
   }
   return { words: [...words.slice(1), word ?? ''], isRedirect, quote, kept }

@@ -218,6 +218,8 @@ test('help and users load neither the server nor the HTTP client nor the YAML pa
     ['serve', '--help'],
     ['ask', '--help'],
     ['users'],
+    ['completion', 'bash'],
+    ['__complete', 'zsh', 'users', 'show', ''],
   ]) {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
