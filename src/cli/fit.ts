@@ -24,3 +24,19 @@ export function padEnd(text: string, columns: number): string {
 export function padStart(text: string, columns: number): string {
   return ' '.repeat(Math.max(0, columns - displayWidth(text))) + text
 }
+
+/** The pieces in as few lines of at most `columns` as they need; a piece is never broken. */
+export function wrapPieces(
+  pieces: readonly string[],
+  separator: string,
+  columns: number,
+): string[] {
+  const lines: string[] = []
+  for (const piece of pieces) {
+    const last = lines.at(-1)
+    const joined = last === undefined ? piece : `${last}${separator}${piece}`
+    if (last !== undefined && displayWidth(joined) <= columns) lines[lines.length - 1] = joined
+    else lines.push(piece)
+  }
+  return lines
+}

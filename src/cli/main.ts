@@ -7,12 +7,12 @@ import { Command, CommanderError, Option } from 'commander'
 import { nearest } from '../config/nearest.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { EXIT } from './exit-codes.ts'
-import { FULL_HELP, SHORT_HELP, TOPICS, renderTopic } from './help.ts'
+import { HELP_PAGE, choosePageColumns } from './help-page.ts'
+import { FULL_HELP, SHORT_HELP, TOPICS, asAnswer, renderTopic } from './help.ts'
 import type { GlobalFlags, ProgramIo, World } from './io.ts'
 import { createPaint } from './paint.ts'
 import type { ColorFlag } from './paint.ts'
 import { explainMisuse, isHelpShown, reportError } from './report-error.ts'
-import { quoteForShell } from './words.ts'
 import { createWorld } from './world.ts'
 
 interface CommandEntry {
@@ -118,7 +118,7 @@ function pointToHelp(thrown: unknown, command: readonly string[]): unknown {
 async function dispatch(argv: readonly string[], seen: Scan, io: MainIo): Promise<void> {
   const [word] = seen.operands
   if (word === undefined && !seen.more) {
-    io.stdout.write(SHORT_HELP)
+    io.stdout.write(asAnswer(SHORT_HELP, io.flags))
     return
   }
   if (word === 'help') {
@@ -157,36 +157,41 @@ function adopt(command: Command, io: ProgramIo): void {
   command
     .exitOverride()
     .showSuggestionAfterError(true)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp(HELP_PAGE)
+    .helpOption('-h, --help', 'this page')
     .configureOutput({
-      writeOut: (text) => io.stdout.write(text),
+      writeOut: (text) => io.stdout.write(asAnswer(text, io.flags)),
       writeErr: (text) => io.stderr.write(text),
       // reportError() says it, in our form.
       outputError: () => {},
-      getOutHelpWidth: () => io.stdout.columns ?? 100,
-      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      getOutHelpWidth: () => choosePageColumns(io.stdout.columns),
+      getErrHelpWidth: () => choosePageColumns(io.stderr.columns),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
+  if (command.parent !== null && command.commands.length > 0) {
+    command.helpCommand('help [command]', 'the page of one of these')
+  }
   for (const child of command.commands) adopt(child, io)
 }
 
 async function showHelp(words: readonly string[], io: MainIo): Promise<void> {
   const [name, ...deeper] = words
   if (name === undefined) {
-    io.stdout.write(FULL_HELP)
+    io.stdout.write(asAnswer(FULL_HELP, io.flags))
     return
   }
   const topic = await renderTopic(name, io.stdout.isTTY === true ? io.stdout.columns : undefined)
   if (topic !== undefined) {
-    io.stdout.write(topic)
+    io.stdout.write(asAnswer(topic, io.flags))
     return
   }
   if (!COMMANDS.has(name)) {
     const known = [...COMMANDS.keys(), ...TOPICS]
     const near = nearest(name, known)
-    throw new ProxyError('usage_wrong', `no help on '${name}'; there is: ${known.join(', ')}`, {
-      hint: `aiproxy help ${near ?? 'environment'}`,
+    const meant = near === undefined ? `there is: ${known.join(', ')}` : `did you mean ${near}?`
+    throw new ProxyError('usage_wrong', `no help on '${name}'; ${meant}`, {
+      hint: near === undefined ? 'aiproxy help' : `aiproxy help ${near}`,
     })
   }
   const program = await createProgram(io, name)
@@ -194,8 +199,13 @@ async function showHelp(words: readonly string[], io: MainIo): Promise<void> {
   for (const word of [name, ...deeper]) {
     const found = command.commands.find((child) => child.name() === word)
     if (found === undefined) {
-      throw new ProxyError('usage_wrong', `${command.name()} has no command '${word}'`, {
-        hint: `aiproxy help ${quoteForShell(name)}`,
+      const near = nearest(
+        word,
+        command.commands.map((child) => child.name()),
+      )
+      const meant = near === undefined ? '' : `; did you mean ${near}?`
+      throw new ProxyError('usage_wrong', `${command.name()} has no command '${word}'${meant}`, {
+        hint: ['aiproxy help', name, ...(near === undefined ? [] : [near])].join(' '),
       })
     }
     command = found

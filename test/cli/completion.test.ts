@@ -25,8 +25,10 @@ const BREAKS = ' \t\n"\'@><=;|&(:'
 
 const MODELS = ['gpt-5', 'claude-sonnet-4-20250514', 'qwen3:8b', 'qwen3:14b', 'org/llama@home']
 
+const all = (names: readonly string[]) => names.map((name) => ({ name, failover: [] }))
+const broken = (): Promise<Config> => Promise.reject(new Error('broken'))
+
 function createNamed(): Config {
-  const all = (names: readonly string[]) => names.map((name) => ({ name, failover: [] }))
   return createConfig({
     models: new Map(MODELS.map((name) => [name, createModel(name, 'openai')])),
     users: new Map([
@@ -201,7 +203,6 @@ test('the config is the one that the line names', async () => {
 })
 
 test('where no config can be read there are no names, no complaint, and still flags', async () => {
-  const loadConfig = (): Promise<Config> => Promise.reject(new Error('broken'))
   const nothing = { kind: 'words', candidates: [] }
   for (const line of [
     'users show ',
@@ -210,9 +211,9 @@ test('where no config can be read there are no names, no complaint, and still fl
     'users deny x ',
     'users failover x y ',
   ]) {
-    assert.deepEqual(await complete(`aiproxy ${line}`, { loadConfig }), nothing)
+    assert.deepEqual(await complete(`aiproxy ${line}`, { loadConfig: broken }), nothing)
   }
-  const { candidates } = await complete('aiproxy ask --no-f', { loadConfig })
+  const { candidates } = await complete('aiproxy ask --no-f', { loadConfig: broken })
   assert.ok(candidates.includes('--no-failover'))
 })
 
@@ -341,7 +342,7 @@ for (const shell of ['bash', 'zsh', 'fish']) {
   test(`the script for ${shell} begins with how to keep it, and asks for everything else`, async () => {
     const { code, stdout, stderr } = await run(['completion', shell])
     assert.deepEqual([code, stderr], [0, ''])
-    const comments = stdout.split('\n').filter((line) => /^# /.test(line))
+    const comments = stdout.split('\n').filter((line) => line.startsWith('# '))
     assert.match(comments[0] ?? '', new RegExp(`aiproxy completion ${shell} > `))
     assert.match(stdout, new RegExp(`aiproxy __complete ${shell} .* 2>/dev/null`))
     assert.doesNotMatch(stdout, /user-a|gpt-5|--since/)
