@@ -25,18 +25,21 @@ export function padStart(text: string, columns: number): string {
   return ' '.repeat(Math.max(0, columns - displayWidth(text))) + text
 }
 
-/** The pieces in as few lines of at most `columns` as they need; a piece is never broken. */
-export function wrapPieces(
-  pieces: readonly string[],
-  separator: string,
-  columns: number,
-): string[] {
+/** The words in lines of at most `columns`; a longer word has a line of its own. Colours take no room. */
+export function wrapWords(text: string, columns: number): string[] {
   const lines: string[] = []
-  for (const piece of pieces) {
+  for (const word of text.split(/(?<= )(?=\S)/)) {
     const last = lines.at(-1)
-    const joined = last === undefined ? piece : `${last}${separator}${piece}`
-    if (last !== undefined && displayWidth(joined) <= columns) lines[lines.length - 1] = joined
-    else lines.push(piece)
+    const joined = (last ?? '') + word
+    if (last !== undefined && visibleWidth(joined.trimEnd()) <= columns) {
+      lines[lines.length - 1] = joined
+    } else lines.push(word)
   }
-  return lines
+  return lines.map((line) => line.trimEnd())
+}
+
+/** Width without the colours that paint has put in. */
+function visibleWidth(text: string): number {
+  // oxlint-disable-next-line no-control-regex -- the escape character is what is looked for
+  return displayWidth(text.replace(/\u001b\[[\d;]*m/g, ''))
 }

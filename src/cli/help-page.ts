@@ -1,144 +1,128 @@
 /**
- * The page of one command's `--help`: what it does, examples, how it is written, then every flag. The
- * texts stand with the commands; the order and the widths are the same for all of them.
+ * The help of one command as a page of a manual: what it is for, examples, then usage, arguments and options as
+ * they were declared. Never wider than 80 columns.
  */
-import { EventEmitter } from 'node:events'
-import type { Argument, Command, Help, Option } from 'commander'
+import type { Argument, Command } from 'commander'
+import { padEnd, wrapWords } from './fit.ts'
+import type { OutputStream } from './io.ts'
+import { displayWidth } from './table.ts'
 
-// Lines longer than this are hard to read; a wider terminal stays empty on the right.
-const MOST_COLUMNS = 100
-const DEFAULT_COLUMNS = 80
-// `user,model,…` as it is typed, which no line could be broken in.
-const UNBROKEN_LIST = /[\w,]{40,}/g
+const MOST_COLUMNS = 80
+const LEAST_COLUMNS = 40
+const INDENT = '  '
+// In the place of `-x, `.
+const NO_SHORT = '    '
+// A space at which no line is broken.
+const HARD_SPACE = /\u00a0/g
+// A term longer than this has its description below it.
+const MOST_TERM = 28
 
-/** Columns of a page; `columns` is the terminal's width, `undefined` off one. */
-export function choosePageColumns(columns: number | undefined): number {
-  return Math.min(columns ?? DEFAULT_COLUMNS, MOST_COLUMNS)
+export interface HelpPage {
+  /** What it is for, in a sentence or two. */
+  readonly about: string
+  /** Command lines as they are typed, each with what it does where that is not plain. */
+  readonly examples: ReadonlyArray<readonly [line: string, what?: string]>
+  /** What an option list cannot say, each under a title. */
+  readonly sections?: ReadonlyArray<readonly [title: string, text: string]>
 }
 
-/** For commander's `configureHelp`. */
-export const HELP_PAGE = {
-  showGlobalOptions: true,
-  minWidthToWrap: 20,
-  formatHelp: renderPage,
-  optionTerm,
-  optionDescription: describeOption,
-  argumentDescription: describeArgument,
-  subcommandTerm: renderSubcommand,
-  visibleGlobalOptions: listSharedOptions,
-} as const satisfies Partial<Help>
-
-/** What a command adds after its help are its examples: taken away from there, because they come first. */
-function takeExamples(command: Command): string {
-  let text = ''
-  const write = (more: string): void => {
-    text += more
-  }
-  // Its types do not say so.
-  if (command instanceof EventEmitter) {
-    command.emit('afterHelp', { error: false, command, write })
-    command.removeAllListeners('afterHelp')
-  }
-  return text.trim() === '' ? examplesFromAbove(command) : text.trim()
+/** Gives the command this page for `--help`. */
+export function setHelpPage(command: Command, stdout: OutputStream, page: HelpPage): void {
+  command.helpInformation = () => renderHelpPage(command, page, stdout.columns)
 }
 
-/** The examples of the command above in which this one is used. */
-function examplesFromAbove(command: Command): string {
-  const above = command.parent
-  if (above === null || above.parent === null) return ''
-  const start = `  ${pathOf(command)}`
-  const lines = takeExamples(above)
-    .split('\n')
-    .filter((line) => line === start || line.startsWith(`${start} `))
-  return lines.length === 0 ? '' : ['Examples', ...lines].join('\n')
-}
-
-function renderPage(command: Command, helper: Help): string {
-  const examples = takeExamples(command)
-  const columns = helper.helpWidth ?? DEFAULT_COLUMNS
-  const sections = [
-    helper.boxWrap(sentence(helper.commandDescription(command)), columns),
-    examples.replace(/^Examples:/, 'Examples'),
-    `Usage: ${helper.commandUsage(command).replaceAll('...', '…')}`,
-    renderItems('Arguments', helper, helper.visibleArguments(command), (argument) => [
-      helper.argumentTerm(argument),
-      helper.argumentDescription(argument),
-    ]),
-    renderItems('Commands', helper, helper.visibleCommands(command), (child) => [
-      helper.subcommandTerm(child),
-      helper.subcommandDescription(child),
-    ]),
-    renderItems('Options', helper, helper.visibleOptions(command), (option) => [
-      helper.optionTerm(option),
-      helper.optionDescription(option),
-    ]),
-    renderItems('Everywhere', helper, helper.visibleGlobalOptions(command), (option) => [
-      helper.optionTerm(option),
-      helper.optionDescription(option),
-    ]),
-  ]
-  return `${sections.filter((text) => text !== '').join('\n\n')}\n`
-}
-
-function renderItems<Item>(
-  title: string,
-  helper: Help,
-  items: readonly Item[],
-  describe: (item: Item) => [term: string, about: string],
+/** The page as text; `columns` is the terminal's width, `undefined` off one. */
+export function renderHelpPage(
+  command: Command,
+  page: HelpPage,
+  columns: number = MOST_COLUMNS,
 ): string {
-  if (items.length === 0) return ''
-  const described = items.map(describe)
-  const widest = Math.max(...described.map(([term]) => helper.displayWidth(term)))
-  const lines = described.map(([term, about]) =>
-    helper.formatItem(term, widest, about, helper).trimEnd(),
+  const width = Math.max(LEAST_COLUMNS, Math.min(MOST_COLUMNS, columns))
+  const help = command.createHelp()
+  const options = help
+    .visibleOptions(command)
+    .map((option): Pair => [
+      option.short === undefined
+        ? `${NO_SHORT}${help.optionTerm(option)}`
+        : help.optionTerm(option),
+      option.long === '--help' ? 'this page' : help.optionDescription(option),
+    ])
+  const blocks = [
+    wrapWords(page.about, width),
+    renderExamples(page.examples, width),
+    ['Usage', `${INDENT}${usageOf(command)}`],
+    titled(
+      'Arguments',
+      command.registeredArguments
+        .filter(({ description }) => description !== '')
+        .map((argument): Pair => [termOf(argument), argument.description]),
+      width,
+    ),
+    titled(
+      'Commands',
+      help
+        .visibleCommands(command)
+        .filter((child) => child.name() !== 'help')
+        .map((child): Pair => [child.name(), child.description()]),
+      width,
+    ),
+    titled('Options', options, width),
+    ...(page.sections ?? []).map(([title, text]) => [
+      title,
+      ...wrapWords(text, width - INDENT.length).map((line) => INDENT + line),
+    ]),
+    wrapWords('For every command: --config, --json, --quiet, --color; see aiproxy --help', width),
+  ]
+  return blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => `${lines.join('\n')}\n`)
+    .join('\n')
+    .replace(HARD_SPACE, ' ')
+}
+
+type Pair = readonly [term: string, description: string]
+
+/** What it does stands behind the line where there is room for all of them, else below it. */
+function renderExamples(examples: HelpPage['examples'], width: number): string[] {
+  const longest = Math.max(
+    0,
+    ...examples.map(([line, what]) => (what === undefined ? 0 : displayWidth(line))),
   )
-  return [title, ...lines].join('\n')
-}
-
-/** A flag without a short form stands below the long forms of the others. */
-function optionTerm(option: Option): string {
-  return option.short === undefined ? `    ${option.flags}` : option.flags
-}
-
-function describeOption({ description, argChoices = [], defaultValue }: Option): string {
-  const said = description.toLowerCase()
-  const isListed = argChoices.every((choice) => said.includes(choice))
-  const choices = isListed ? '' : `: ${argChoices.join(', ')}`
-  // A list or a switch that nobody gave is nothing to mention.
-  const isWorth = typeof defaultValue === 'string' && !said.includes('default')
-  const about = `${description}${choices}${isWorth ? `; default ${defaultValue}` : ''}`
-  return about.replace(UNBROKEN_LIST, (list) => list.replaceAll(',', ', '))
-}
-
-function describeArgument({ description, argChoices = [] }: Argument): string {
-  if (argChoices.length === 0) return description
-  return `${description}: ${argChoices.join(', ')}`
-}
-
-function renderSubcommand(command: Command): string {
-  const words = command.registeredArguments.map((argument) => {
-    const name = `${argument.name()}${argument.variadic ? '…' : ''}`
-    return argument.required ? `<${name}>` : `[${name}]`
+  return examples.flatMap(([line, what]) => {
+    if (what === undefined) return [INDENT + line]
+    const beside = `${INDENT}${padEnd(line, longest)}   ${what}`
+    return displayWidth(beside) <= width ? [beside] : [INDENT + line, `${INDENT}    ${what}`]
   })
-  return [command.name(), ...words].join(' ')
 }
 
-/** The flags every command shares, but for those it has a text of its own for. */
-function listSharedOptions(command: Command): Option[] {
-  const own = new Set(command.options.map(({ long }) => long))
-  const shared: Option[] = []
-  for (let above = command.parent; above !== null; above = above.parent) {
-    shared.push(...above.options)
-  }
-  return shared.filter(({ long, hidden }) => !hidden && long !== '--version' && !own.has(long))
+function titled(title: string, pairs: readonly Pair[], width: number): string[] {
+  if (pairs.length === 0) return []
+  const terms = pairs.map(([term]) => displayWidth(term)).filter((term) => term <= MOST_TERM)
+  const margin = INDENT.length + Math.max(0, ...terms) + 2
+  const lines = pairs.flatMap(([term, description]) => {
+    const words = wrapWords(description, width - margin)
+    const isLong = displayWidth(term) > MOST_TERM
+    return words.map((line, index) =>
+      index === 0 && !isLong
+        ? padEnd(INDENT + term, margin) + line
+        : `${index === 0 ? `${INDENT}${term}\n` : ''}${' '.repeat(margin)}${line}`,
+    )
+  })
+  return [title, ...lines]
 }
 
-function sentence(text: string): string {
-  if (text === '') return ''
-  const first = text.charAt(0).toUpperCase() + text.slice(1)
-  return /[.?!]$/.test(first) ? first : `${first}.`
+function usageOf(command: Command): string {
+  const names: string[] = []
+  for (let at: Command | null = command; at !== null; at = at.parent) names.unshift(at.name())
+  const child = command.commands.length > 0 ? ['[command]'] : []
+  // An optional one without a description is there to be understood, not to be given.
+  const given = command.registeredArguments.filter(
+    ({ required, description }) => required || description !== '',
+  )
+  return [...names, '[options]', ...child, ...given.map(termOf)].join(' ')
 }
 
-function pathOf(command: Command): string {
-  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
+function termOf(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '…' : ''}`
+  return argument.required ? `<${name}>` : `[${name}]`
 }

@@ -7,7 +7,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { nearest } from '../config/nearest.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { EXIT } from './exit-codes.ts'
-import { HELP_PAGE, choosePageColumns } from './help-page.ts'
+import { HELP_FORMAT } from './help-format.ts'
 import { FULL_HELP, SHORT_HELP, TOPICS, asAnswer, renderTopic } from './help.ts'
 import type { GlobalFlags, ProgramIo, World } from './io.ts'
 import { createPaint } from './paint.ts'
@@ -157,21 +157,17 @@ function adopt(command: Command, io: ProgramIo): void {
   command
     .exitOverride()
     .showSuggestionAfterError(true)
-    .configureHelp(HELP_PAGE)
-    .helpOption('-h, --help', 'this page')
+    .configureHelp(HELP_FORMAT)
     .configureOutput({
       writeOut: (text) => io.stdout.write(asAnswer(text, io.flags)),
       writeErr: (text) => io.stderr.write(text),
       // reportError() says it, in our form.
       outputError: () => {},
-      getOutHelpWidth: () => choosePageColumns(io.stdout.columns),
-      getErrHelpWidth: () => choosePageColumns(io.stderr.columns),
+      getOutHelpWidth: () => io.stdout.columns ?? 80,
+      getErrHelpWidth: () => io.stderr.columns ?? 80,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-  if (command.parent !== null && command.commands.length > 0) {
-    command.helpCommand('help [command]', 'the page of one of these')
-  }
   for (const child of command.commands) adopt(child, io)
 }
 

@@ -5,7 +5,7 @@
 import Table from 'cli-table3'
 import type { FaultClass } from '../config/config.ts'
 import { EXIT_CODES } from './exit-codes.ts'
-import { wrapPieces } from './fit.ts'
+import { wrapWords } from './fit.ts'
 import { displayWidth } from './table.ts'
 
 const INDENT = 2
@@ -171,8 +171,7 @@ export function renderTopicPage(name: string, columns: number = DEFAULT_COLUMNS)
 function wrapText(text: string, columns: number): string {
   if (text.startsWith(' ')) return text
   const width = Math.min(Math.max(LEAST_COLUMNS, columns), MOST_COLUMNS)
-  const lines = wrapPieces(text.split(' '), ' ', width)
-  return lines.join('\n')
+  return wrapWords(text, width).join('\n')
 }
 
 function renderPairs(rows: Pairs, columns: number): string {

@@ -23,10 +23,6 @@ Examples
   aiproxy users allow user-b 'claude-*' --dry-run
   aiproxy users limit user-b tokens=200k/day cost=5USD/day
   aiproxy users key user-b > key.txt
-  aiproxy users deny user-b 'claude-*'
-  aiproxy users failover user-a gpt-5 claude-sonnet-4-20250514
-  aiproxy users remove user-b
-  aiproxy users list --json
 `
 
 /** The `users` command with its subcommands. */

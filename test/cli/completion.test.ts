@@ -459,8 +459,8 @@ _aiproxy`,
       .split('\n')
       .slice(0, -1)
       .map((text) => {
-        const [prefix = '', all = ''] = text.split('>')
-        return all.split('|').filter((one) => one !== '' && one.startsWith(prefix))
+        const [prefix = '', given = ''] = text.split('>')
+        return given.split('|').filter((one) => one !== '' && one.startsWith(prefix))
       })
     const expected = TYPED.map(([line, candidates]) => (line.includes('"') ? [] : candidates))
     assert.deepEqual(
