@@ -14,6 +14,7 @@ import { createPaint } from './paint.ts'
 import type { ColorFlag } from './paint.ts'
 import { explainMisuse, isHelpShown, reportError } from './report-error.ts'
 import { createWorld } from './world.ts'
+import { wrapSentences } from './wrap-stream.ts'
 
 interface CommandEntry {
   readonly summary: string
@@ -312,6 +313,7 @@ function createIo(world: World, { flags, color }: Scan): MainIo {
   const { env, cwd, home, openStdin } = world
   const io: MainIo = {
     ...world,
+    stderr: wrapSentences(world.stderr),
     get stdin() {
       return openStdin()
     },

@@ -11,10 +11,14 @@ import type { CliOptions } from './proxy.ts'
 
 const PROGRAM = fileURLToPath(new URL('bin/aiproxy.js', projectRoot))
 
+// Only reached where something hangs.
+const PATIENCE_MS = 30_000
+
 /** Why there can be no terminal here, or `false`: for the `skip` of a test. */
 export function whyNoTerminal(): string | false {
-  const { stdout } = spawnSync('script', ['--version'], { encoding: 'utf8' })
-  return String(stdout).includes('util-linux') ? false : 'no `script` of util-linux here'
+  const { error, stdout } = spawnSync('script', ['--version'], { encoding: 'utf8' })
+  const isOurs = error === undefined && stdout.includes('util-linux')
+  return isOurs ? false : 'no `script` of util-linux here'
 }
 
 export interface TerminalOptions extends CliOptions {
@@ -24,7 +28,7 @@ export interface TerminalOptions extends CliOptions {
 export interface TerminalRun {
   /** Everything so far, stdout and stderr as they came. */
   output(): string
-  /** Resolves once the output matches. */
+  /** Resolves once the output, without its colours, matches. */
   shows(pattern: RegExp): Promise<RegExpExecArray>
   /** Keys: `\u0003` is ^C. */
   type(keys: string): void
@@ -77,7 +81,7 @@ export function startOnTerminal(args: readonly string[], options: TerminalOption
       let wake = nothing
       const arrival = new Promise<RegExpExecArray>((resolve, reject) => {
         wake = () => {
-          const found = pattern.exec(output)
+          const found = pattern.exec(withoutColors(output))
           if (found !== null) resolve(found)
           else if (gone) reject(new Error(`it ended before ${pattern}: ${output}`))
         }
@@ -85,7 +89,7 @@ export function startOnTerminal(args: readonly string[], options: TerminalOption
       waiting.add(wake)
       wake()
       try {
-        return await within(arrival, `${pattern} on the terminal`)
+        return await within(arrival, `${pattern} on the terminal`, PATIENCE_MS)
       } catch (error) {
         throw new Error(`${String(error)}: ${output}`, { cause: error })
       } finally {
@@ -160,4 +164,10 @@ export function drawScreen(output: string): Screen {
       .trimEnd(),
   )
   return { lines: drawn, widest, isColored, isCursorShown }
+}
+
+/** The output without colours; everything else is left as it is. */
+export function withoutColors(output: string): string {
+  // oxlint-disable-next-line no-control-regex -- the escape character is what is looked for
+  return output.replaceAll(/\u001b\[[\d;]*m/g, '')
 }
