@@ -58,7 +58,8 @@ async function answer(
   world: World,
   loadProgram: LoadProgram,
 ): Promise<Answer> {
-  // Which command it is decides which flags there are: a first reading without them finds it. `help users` loads what it is about.
+  // Which command it is decides which flags there are: a first reading without them finds it. Of `help
+  // users` it is the command that help is wanted on.
   const first = readTypedLine(await loadProgram(undefined), words)
   const { command, operands } = first
   const name = command.parent === null ? operands[1] : command.name()

@@ -46,7 +46,7 @@ interface Completed {
 }
 
 /** What the line up to the cursor is completed with, in the words of zsh. */
-async function complete(line: string, options: FakeOptions = {}): Promise<Completed> {
+async function completeLine(line: string, options: FakeOptions = {}): Promise<Completed> {
   const words = readBashLine(line, '').words
   const result = await run(['__complete', 'zsh', ...words], { config: createNamed(), ...options })
   assert.equal(result.code, 0)
@@ -143,12 +143,12 @@ const LINES: ReadonlyArray<readonly [line: string, candidates: readonly string[]
 
 for (const [line, candidates, kind = 'words'] of LINES) {
   test(`${line}⇥ offers ${candidates.slice(0, 3).join(' ') || kind}`, async () => {
-    assert.deepEqual(await complete(line), { kind, candidates })
+    assert.deepEqual(await completeLine(line), { kind, candidates })
   })
 }
 
 test('flags are those of the command and the shared ones, without what was given already', async () => {
-  const { candidates } = await complete('aiproxy ask --explain -')
+  const { candidates } = await completeLine('aiproxy ask --explain -')
   for (const flag of ['-u', '--user', '--no-failover', '--config', '--help']) {
     assert.ok(candidates.includes(flag), flag)
   }
@@ -156,26 +156,26 @@ test('flags are those of the command and the shared ones, without what was given
     assert.equal(candidates.includes(flag), false, flag)
   }
   assert.equal(new Set(candidates).size, candidates.length)
-  const again = await complete('aiproxy ask -f a -f b --fi')
+  const again = await completeLine('aiproxy ask -f a -f b --fi')
   assert.ok(again.candidates.includes('--file'), 'a repeatable flag is offered again')
 })
 
 test('times and zones are those that usage takes', async () => {
-  const times = await complete('aiproxy usage --since ')
+  const times = await completeLine('aiproxy usage --since ')
   for (const time of times.candidates) {
     const { code, stderr } = await run(['usage', '--since', time, '--log', '/dev/null'])
     assert.equal(code, 0, `${time}: ${stderr}`)
   }
   assert.ok(times.candidates.includes('last month'))
-  const few = await complete('aiproxy usage --tz ')
+  const few = await completeLine('aiproxy usage --tz ')
   assert.deepEqual(few.candidates.slice(0, 2), ['local', 'UTC'])
   assert.ok(few.candidates.length <= 3)
-  const many = await complete('aiproxy usage --tz Eu')
+  const many = await completeLine('aiproxy usage --tz Eu')
   assert.ok(many.candidates.includes('Europe/London'))
 })
 
 test('sort columns are those that usage takes', async () => {
-  const { candidates } = await complete('aiproxy usage --sort ')
+  const { candidates } = await completeLine('aiproxy usage --sort ')
   for (const column of candidates) {
     const argv = ['usage', '--sort', column, '--log', '/dev/null']
     const by = 'user,model,served,provider,outcome,hour,day,week,month'
@@ -186,9 +186,11 @@ test('sort columns are those that usage takes', async () => {
 
 test('who would be asking decides which models are offered', async () => {
   const env = { AIPROXY_USER: 'user-b' }
-  assert.deepEqual((await complete('aiproxy ask -m ', { env })).candidates, ['gpt-5'])
+  assert.deepEqual((await completeLine('aiproxy ask -m ', { env })).candidates, ['gpt-5'])
   const config = { ...createNamed(), defaultUser: 'ann@team' }
-  assert.deepEqual((await complete('aiproxy ask -m ', { config })).candidates, ['org/llama@home'])
+  assert.deepEqual((await completeLine('aiproxy ask -m ', { config })).candidates, [
+    'org/llama@home',
+  ])
 })
 
 test('the config is the one that the line names', async () => {
@@ -197,8 +199,8 @@ test('the config is the one that the line names', async () => {
     flags.push(flag)
     return Promise.resolve(createNamed())
   }
-  await complete('aiproxy -c none users show ', { loadConfig })
-  await complete('aiproxy users show --config=none ', { loadConfig })
+  await completeLine('aiproxy -c none users show ', { loadConfig })
+  await completeLine('aiproxy users show --config=none ', { loadConfig })
   assert.deepEqual(flags, ['none', 'none'])
 })
 
@@ -211,9 +213,9 @@ test('where no config can be read there are no names, no complaint, and still fl
     'users deny x ',
     'users failover x y ',
   ]) {
-    assert.deepEqual(await complete(`aiproxy ${line}`, { loadConfig: broken }), nothing)
+    assert.deepEqual(await completeLine(`aiproxy ${line}`, { loadConfig: broken }), nothing)
   }
-  const { candidates } = await complete('aiproxy ask --no-f', { loadConfig: broken })
+  const { candidates } = await completeLine('aiproxy ask --no-f', { loadConfig: broken })
   assert.ok(candidates.includes('--no-failover'))
 })
 
@@ -236,7 +238,27 @@ test('whatever is asked, the answer is 0 and silence on stderr', async () => {
 test('a name that could do harm on a command line is not offered', async () => {
   const names = ['evil\u001b[31m', 'two\nlines', '-x', 'good']
   const config = createConfig({ users: new Map(names.map((name) => [name, createUser(name, [])])) })
-  assert.deepEqual((await complete('aiproxy users show ', { config })).candidates, ['good'])
+  assert.deepEqual((await completeLine('aiproxy users show ', { config })).candidates, ['good'])
+})
+
+test('a config that is no file is not waited for', (t) => {
+  const desk = createDesk(t)
+  const made = spawnSync('mkfifo', ['silent', '.env'], desk)
+  if (made.error !== undefined) {
+    t.skip('no mkfifo here')
+    return
+  }
+  const complete = (...words: readonly string[]): string => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [PROGRAM, '__complete', 'zsh', ...words],
+      { ...desk, encoding: 'utf8', timeout: 20_000 },
+    )
+    assert.deepEqual([status, stderr], [0, ''], words.join(' '))
+    return stdout
+  }
+  assert.equal(complete('-c', 'silent', 'users', 'show', ''), 'words\n')
+  assert.match(complete('users', 'show', ''), /^words\nann@team/, 'the .env file is one, too')
 })
 
 // ── nothing drifts ──────────────────────────────────────────────────────────────────────────────

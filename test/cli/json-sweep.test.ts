@@ -13,6 +13,7 @@ import { dig, map, parseJson } from '../support/json.ts'
 import { runShell } from '../support/proxy.ts'
 import { CLAUDE, anthropicAnswers, openaiAnswers, openaiError } from '../support/replies.ts'
 import { createUpstream } from '../support/upstream.ts'
+import { createRecord } from './fake-world.ts'
 
 interface Case {
   readonly args: readonly string[]
@@ -20,21 +21,7 @@ interface Case {
   readonly code?: number
 }
 
-const RECORD = `${JSON.stringify({
-  ts: '2026-11-20T12:00:00.000Z',
-  id: 'req_1',
-  user: 'user-a',
-  api: 'chat',
-  model: 'gpt-5',
-  served_model: 'gpt-5',
-  provider: 'openai',
-  status: 200,
-  outcome: 'ok',
-  prompt_tokens: 13,
-  completion_tokens: 39,
-  total_tokens: 52,
-  ms: 100,
-})}\n`
+const RECORD = `${JSON.stringify(createRecord())}\n`
 
 const ASK = ['ask', '-u', 'user-a', '-m']
 

@@ -17,6 +17,7 @@ import { CLAUDE, HELLO, anthropicAnswers, openaiAnswers, openaiError } from '../
 import { drawScreen, startOnTerminal, whyNoTerminal, withoutColors } from '../support/terminal.ts'
 import { createUpstream } from '../support/upstream.ts'
 import type { Upstream } from '../support/upstream.ts'
+import { createRecord } from './fake-world.ts'
 
 // Only reached where something hangs; many programs start at the same time here.
 const PATIENCE_MS = 30_000
@@ -52,24 +53,22 @@ const USED: ReadonlyArray<readonly [user: string, model: string, prompt: number,
 
 function writeUsage(desk: Desk): void {
   const lines = USED.map(([user, model, prompt, out], at) =>
-    JSON.stringify({
-      ts: '2026-11-20T12:00:00.000Z',
-      id: `req_${at}`,
-      user,
-      api: 'chat',
-      model,
-      served_model: model,
-      provider: model === CLAUDE ? 'anthropic' : 'openai',
-      status: 200,
-      outcome: 'ok',
-      prompt_tokens: prompt,
-      completion_tokens: out,
-      total_tokens: prompt + out,
-      cached_tokens: prompt - 1,
-      cache_write_tokens: 0,
-      reasoning_tokens: out,
-      ms: 123_456,
-    }),
+    JSON.stringify(
+      createRecord({
+        ts: '2026-11-20T12:00:00.000Z',
+        id: `req_${at}`,
+        user,
+        model,
+        served_model: model,
+        provider: model === CLAUDE ? 'anthropic' : 'openai',
+        prompt_tokens: prompt,
+        completion_tokens: out,
+        total_tokens: prompt + out,
+        cached_tokens: prompt - 1,
+        reasoning_tokens: out,
+        ms: 123_456,
+      }),
+    ),
   )
   writeFileSync(join(desk.options.cwd, 'seen.jsonl'), `${lines.join('\n')}\n`)
 }
