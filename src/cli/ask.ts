@@ -80,8 +80,9 @@ async function ask(io: ProgramIo, words: readonly string[], options: AskOptions)
 
 // ── who asks, and whom ──────────────────────────────────────────────────────────────────────────
 
-function chooseUser(
-  io: ProgramIo,
+/** Who asks: `--user`, $AIPROXY_USER, default_user, or the only user. Throws `usage_wrong` where none is meant. */
+export function chooseUser(
+  io: Pick<ProgramIo, 'env'>,
   config: Config,
   flag: string | undefined,
 ): { user: User; userFrom: string } {

@@ -2,6 +2,8 @@
  * The pages that are not one command's own help: the short help, `--help`, and the topics of
  * `aiproxy help`. Plain text; every line fits 80 columns.
  */
+import type { GlobalFlags } from './io.ts'
+import { jsonLine } from './words.ts'
 
 const EXAMPLES = `  aiproxy serve                            run the proxy at 127.0.0.1:4242
   aiproxy ask -u user-a -m gpt-5 "Hello"   one prompt, by the same path
@@ -14,8 +16,8 @@ const EXAMPLES = `  aiproxy serve                            run the proxy at 12
 export const SHORT_HELP = `One local endpoint and one command line for every LLM you may use.
 
 ${EXAMPLES}
-Every command has --help. More: aiproxy --help, aiproxy help environment,
-aiproxy help exit-codes
+Every command has --help. More: aiproxy --help, aiproxy help config,
+aiproxy help environment, aiproxy help exit-codes
 `
 
 /** What `aiproxy --help` prints. */
@@ -27,7 +29,15 @@ Commands
   ask [prompt…]              one prompt to one model, the answer on stdout
   users                      list, show, add, allow, deny, limit; keys
   usage                      tables of requests, tokens and cost from the log
-  help [command|topic]       topics: environment, exit-codes
+  completion <shell>         tab completion for bash, zsh and fish
+  help [command|topic]       the page of a command, or one of the topics
+
+Topics
+  config                     where the config file is, and what it may say
+  environment                the variables that are read
+  exit-codes                 what the exit code says
+  failover                   when another model answers, and when not
+  times                      what --since and --until understand
 
 Everywhere
   -c, --config <file>        config file; "none" is no file
@@ -41,14 +51,24 @@ Everywhere
   -V, --version
 `
 
+export const TOPICS: readonly string[] = [
+  'config',
+  'environment',
+  'exit-codes',
+  'failover',
+  'times',
+]
+
 /** The text of one topic of `aiproxy help`, or `undefined` where it is none. */
 export async function renderTopic(
   name: string,
   columns: number | undefined,
 ): Promise<string | undefined> {
   if (!TOPICS.includes(name)) return undefined
-  const { renderEnvironment, renderExitCodes } = await import('./topics.ts')
-  return name === 'exit-codes' ? renderExitCodes(columns) : renderEnvironment(columns)
+  return (await import('./topics.ts')).renderTopicPage(name, columns)
 }
 
-export const TOPICS: readonly string[] = ['environment', 'exit-codes']
+/** A text as stdout gets it: with --json it is JSON, like everything else there. */
+export function asAnswer(text: string, flags: GlobalFlags): string {
+  return flags.json === true ? `${jsonLine({ schema: 'aiproxy.text/1', text })}\n` : text
+}

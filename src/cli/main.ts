@@ -7,13 +7,14 @@ import { Command, CommanderError, Option } from 'commander'
 import { nearest } from '../config/nearest.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { EXIT } from './exit-codes.ts'
-import { FULL_HELP, SHORT_HELP, TOPICS, renderTopic } from './help.ts'
+import { HELP_FORMAT } from './help-format.ts'
+import { FULL_HELP, SHORT_HELP, TOPICS, asAnswer, renderTopic } from './help.ts'
 import type { GlobalFlags, ProgramIo, World } from './io.ts'
 import { createPaint } from './paint.ts'
 import type { ColorFlag } from './paint.ts'
 import { explainMisuse, isHelpShown, reportError } from './report-error.ts'
-import { quoteForShell } from './words.ts'
 import { createWorld } from './world.ts'
+import { wrapSentences } from './wrap-stream.ts'
 
 interface CommandEntry {
   readonly summary: string
@@ -49,7 +50,17 @@ const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
       load: async (io: ProgramIo) => (await import('./usage.ts')).createUsageCommand(io),
     },
   ],
+  [
+    'completion',
+    {
+      summary: 'a script that completes commands, flags, users and models',
+      load: async (io: ProgramIo) => (await import('./completion.ts')).createCompletionCommand(io),
+    },
+  ],
 ])
+
+// What the completion scripts call.
+const COMPLETE = '__complete'
 
 /**
  * Runs one command line (`argv` without node and script) and sets the process's exit code, which it
@@ -66,6 +77,8 @@ export async function main(
 }
 
 async function run(argv: readonly string[], world: World): Promise<number> {
+  // First: the rest is somebody's unfinished command line, not ours to check.
+  if (argv[0] === COMPLETE) return completeLine(argv.slice(1), world)
   const seen = scan(argv)
   const io = createIo(world, seen)
   try {
@@ -86,6 +99,13 @@ async function run(argv: readonly string[], world: World): Promise<number> {
   }
 }
 
+async function completeLine(words: readonly string[], world: World): Promise<number> {
+  const { complete } = await import('./complete.ts')
+  const io = createIo(world, scan([]))
+  world.stdout.write(await complete(words, world, (name) => createProgram(io, name)))
+  return EXIT.done
+}
+
 /** A wrong value has no one command that fixes it; the command's own help comes nearest. */
 function pointToHelp(thrown: unknown, command: readonly string[]): unknown {
   if (!(thrown instanceof ProxyError) || thrown.code !== 'usage_wrong') return thrown
@@ -99,7 +119,7 @@ function pointToHelp(thrown: unknown, command: readonly string[]): unknown {
 async function dispatch(argv: readonly string[], seen: Scan, io: MainIo): Promise<void> {
   const [word] = seen.operands
   if (word === undefined && !seen.more) {
-    io.stdout.write(SHORT_HELP)
+    io.stdout.write(asAnswer(SHORT_HELP, io.flags))
     return
   }
   if (word === 'help') {
@@ -138,14 +158,14 @@ function adopt(command: Command, io: ProgramIo): void {
   command
     .exitOverride()
     .showSuggestionAfterError(true)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp(HELP_FORMAT)
     .configureOutput({
-      writeOut: (text) => io.stdout.write(text),
+      writeOut: (text) => io.stdout.write(asAnswer(text, io.flags)),
       writeErr: (text) => io.stderr.write(text),
       // reportError() says it, in our form.
       outputError: () => {},
-      getOutHelpWidth: () => io.stdout.columns ?? 100,
-      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      getOutHelpWidth: () => io.stdout.columns ?? 80,
+      getErrHelpWidth: () => io.stderr.columns ?? 80,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
@@ -155,19 +175,20 @@ function adopt(command: Command, io: ProgramIo): void {
 async function showHelp(words: readonly string[], io: MainIo): Promise<void> {
   const [name, ...deeper] = words
   if (name === undefined) {
-    io.stdout.write(FULL_HELP)
+    io.stdout.write(asAnswer(FULL_HELP, io.flags))
     return
   }
   const topic = await renderTopic(name, io.stdout.isTTY === true ? io.stdout.columns : undefined)
   if (topic !== undefined) {
-    io.stdout.write(topic)
+    io.stdout.write(asAnswer(topic, io.flags))
     return
   }
   if (!COMMANDS.has(name)) {
     const known = [...COMMANDS.keys(), ...TOPICS]
     const near = nearest(name, known)
-    throw new ProxyError('usage_wrong', `no help on '${name}'; there is: ${known.join(', ')}`, {
-      hint: `aiproxy help ${near ?? 'environment'}`,
+    const meant = near === undefined ? `there is: ${known.join(', ')}` : `did you mean ${near}?`
+    throw new ProxyError('usage_wrong', `no help on '${name}'; ${meant}`, {
+      hint: near === undefined ? 'aiproxy help' : `aiproxy help ${near}`,
     })
   }
   const program = await createProgram(io, name)
@@ -175,8 +196,13 @@ async function showHelp(words: readonly string[], io: MainIo): Promise<void> {
   for (const word of [name, ...deeper]) {
     const found = command.commands.find((child) => child.name() === word)
     if (found === undefined) {
-      throw new ProxyError('usage_wrong', `${command.name()} has no command '${word}'`, {
-        hint: `aiproxy help ${quoteForShell(name)}`,
+      const near = nearest(
+        word,
+        command.commands.map((child) => child.name()),
+      )
+      const meant = near === undefined ? '' : `; did you mean ${near}?`
+      throw new ProxyError('usage_wrong', `${command.name()} has no command '${word}'${meant}`, {
+        hint: ['aiproxy help', name, ...(near === undefined ? [] : [near])].join(' '),
       })
     }
     command = found
@@ -287,6 +313,7 @@ function createIo(world: World, { flags, color }: Scan): MainIo {
   const { env, cwd, home, openStdin } = world
   const io: MainIo = {
     ...world,
+    stderr: wrapSentences(world.stderr),
     get stdin() {
       return openStdin()
     },

@@ -1,10 +1,12 @@
 /** A sign of life on stderr while nothing has come yet; only on a terminal that can take back a line. */
 import type { ProgramIo } from './io.ts'
+import { cutMiddle } from './table.ts'
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const FRAME_MS = 80
 // An answer that comes at once should not flicker.
 const FIRST_MS = 150
+const DEFAULT_COLUMNS = 80
 
 export interface Spinner {
   /** Takes the line away; afterwards the line is free to be written. May be called again. */
@@ -21,7 +23,10 @@ export function startSpinner(io: ProgramIo, label: string): Spinner {
   let cancel = io.after(FIRST_MS, draw)
   function draw(): void {
     drawn = true
-    io.stderr.write(`\r${io.paintErr.dim(`${FRAMES[frame++ % FRAMES.length] ?? ''} ${label}`)}`)
+    const text = `${FRAMES[frame++ % FRAMES.length] ?? ''} ${label}`
+    // A line that wraps could not be taken away again.
+    const shown = cutMiddle(text, (io.stderr.columns ?? DEFAULT_COLUMNS) - 1)
+    io.stderr.write(`\r${io.paintErr.dim(shown)}`)
     cancel = io.after(FRAME_MS, draw)
   }
   return {

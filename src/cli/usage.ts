@@ -27,9 +27,9 @@ import {
 } from './usage-output.ts'
 import type { TableLook } from './usage-output.ts'
 
-const FORMATS = ['table', 'json', 'jsonl', 'csv', 'tsv', 'md'] as const
+export const FORMATS = ['table', 'json', 'jsonl', 'csv', 'tsv', 'md'] as const
 type Format = (typeof FORMATS)[number]
-const OUTCOMES = ['ok', 'refused', 'failed', 'truncated', 'aborted'] as const
+export const OUTCOMES = ['ok', 'refused', 'failed', 'truncated', 'aborted'] as const
 const DEFAULT_BY: readonly GroupKey[] = ['user', 'model']
 const DEFAULT_TERMINAL_WIDTH = 80
 

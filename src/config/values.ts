@@ -109,7 +109,7 @@ export function parseHost(text: string): Parsed<string> {
 /** What a limit counts. */
 export type LimitKind = 'requests' | 'tokens' | 'cost'
 
-const WINDOWS = ['minute', 'hour', 'day', 'month'] as const
+export const WINDOWS = ['minute', 'hour', 'day', 'month'] as const
 const LIMIT_EXAMPLES = { requests: '60/minute', tokens: '200k/day', cost: '5 USD/day' } as const
 const MULTIPLIERS = new Map([
   ['', 1],

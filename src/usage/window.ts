@@ -50,7 +50,8 @@ const WEEKDAY_NAMES = [
   'sunday',
 ] as const
 const UNITS = ['week', 'month', 'year'] as const
-const WORDS = [
+/** The words for a time, beside lengths such as 7d and dates. */
+export const WORDS = [
   'now',
   'today',
   'yesterday',

@@ -5,7 +5,8 @@ import { reportError } from '../../src/cli/report-error.ts'
 import { createPaint } from '../../src/cli/paint.ts'
 import { ERRORS } from '../../src/errors/catalog.ts'
 import type { ErrorCode } from '../../src/errors/catalog.ts'
-import { renderEnvironment, renderExitCodes } from '../../src/cli/topics.ts'
+import { TOPICS } from '../../src/cli/help.ts'
+import { renderTopicPage } from '../../src/cli/topics.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 
 const PLAIN = createPaint({ flag: 'never', env: {}, isTTY: false })
@@ -43,17 +44,19 @@ test('every error of the catalogue ends in a documented exit code, never 0', () 
 })
 
 test('the help page names every exit code', () => {
-  const page = renderExitCodes(undefined)
+  const page = renderTopicPage('exit-codes', undefined)
   for (const [code, meaning] of EXIT_CODES) assert.ok(page.includes(`${code}`.padEnd(5) + meaning))
 })
 
 test('the help pages wrap on a narrow terminal, and carry no escape', () => {
   for (const columns of [40, 50, 60, 80, 120]) {
-    for (const page of [renderExitCodes(columns), renderEnvironment(columns)]) {
+    for (const page of TOPICS.map((topic) => renderTopicPage(topic, columns))) {
       assert.ok(!page.includes('\u001b'))
-      const table = page.split('\n\n')[1] ?? ''
-      const longest = Math.max(...table.split('\n').map((line) => line.length))
+      // Commands and files to copy stay whole; everything else gives way.
+      const lines = page.split('\n').filter((line) => !/^ {2}( |aiproxy |\S+:$)/.test(line))
+      const longest = Math.max(...lines.map((line) => line.length))
       if (page.startsWith('Exit')) assert.ok(longest <= columns, `${longest} in ${columns}`)
+      else if (columns >= 80) assert.ok(longest <= columns, `${longest} in ${columns}: ${page}`)
     }
   }
 })

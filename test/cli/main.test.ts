@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { TOPICS } from '../../src/cli/help.ts'
 import { pageFor } from '../../src/cli/start.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import { asMap, createConfig, createStarter, run } from './fake-world.ts'
@@ -31,14 +32,29 @@ const LINES: readonly Line[] = [
   {
     argv: ['help', 'ask'],
     code: 0,
-    stdout: /^Sends one prompt [\s\S]*\nUsage\n {2}aiproxy ask .*\n[\s\S]*--no-failover/,
+    stdout: /\n\n {2}aiproxy ask .*\n[\s\S]*\n\nUsage\n {2}aiproxy ask .*\n[\s\S]*--no-failover/,
   },
-  { argv: ['ask', '--help'], code: 0, stdout: /--no-failover[\s\S]*For every command: --config/ },
-  { argv: ['help', 'users', 'can'], code: 0, stdout: /\nUsage\n {2}aiproxy users can / },
+  {
+    argv: ['ask', '--help'],
+    code: 0,
+    stdout: /--no-failover[\s\S]*\n\nFor every command: --config/,
+  },
+  {
+    argv: ['help', 'users', 'can'],
+    code: 0,
+    stdout: /\n\nUsage\n {2}aiproxy users can .*<user> <model>\n/,
+  },
+  {
+    argv: ['help', 'users', 'shwo'],
+    code: 2,
+    stderr: /did you mean show\?\n {2}→ aiproxy help users show\n$/,
+  },
+  { argv: ['help', 'nothing'], code: 2, stderr: /there is: serve, .*times\n {2}→ aiproxy help\n$/ },
   {
     argv: ['help', 'exit'],
     code: 2,
-    stderr: /^error: no help on 'exit'.*\n {2}→ aiproxy help exit-codes\n$/,
+    stderr:
+      /^error: no help on 'exit'; did you mean exit-codes\?\n {2}→ aiproxy help exit-codes\n$/,
   },
   {
     argv: ['serv'],
@@ -176,11 +192,73 @@ test('AIPROXY_LOG counts unless -q or -v is given', async () => {
   assert.match(loud.stderr, /no config file/)
 })
 
-test('the text of every page fits 80 columns', async () => {
-  for (const argv of [[], ['--help'], ['help', 'environment'], ['help', 'exit-codes']]) {
-    const { stdout } = await run(argv)
-    for (const line of stdout.split('\n')) assert.ok(line.length <= 80, line)
+/** Every page of help there is: the program's, each command's, each topic's. */
+async function listPages(): Promise<string[][]> {
+  const pages = [[], ['--help'], ...TOPICS.map((topic) => ['help', topic])]
+  for (const command of ['serve', 'ask', 'users', 'usage', 'completion'])
+    pages.push([command, '--help'])
+  const { stdout } = await run(['users', '--help'])
+  const section = /\nCommands\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? ''
+  for (const [, name = ''] of section.matchAll(/^ {2}([a-z]+)/gm)) {
+    if (name !== 'help') pages.push(['users', name, '--help'])
   }
+  return pages
+}
+
+test('every page of help fits 80 columns, and a terminal of 80', async () => {
+  const pages = await listPages()
+  assert.ok(pages.length >= 22, String(pages.length))
+  for (const argv of pages) {
+    for (const options of [{}, { tty: { stdout: true }, columns: 80 }]) {
+      const { code, stdout } = await run(argv, options)
+      assert.equal(code, 0)
+      for (const line of stdout.split('\n')) {
+        assert.ok(line.length <= 80, `${argv.join(' ')}: ${line}`)
+      }
+    }
+  }
+})
+
+test('every page of help has its examples before its flags, and speaks plainly', async () => {
+  for (const argv of await listPages()) {
+    const { stdout } = await run(argv)
+    const example = stdout.search(/^ {2}(\w+ .*\| )?aiproxy /m)
+    const flags = stdout.search(/^(Arguments|Commands|Options)/m)
+    const isOne = argv[0] !== 'help' && (argv[0] !== 'users' || argv.length === 2)
+    if (isOne) assert.ok(example > 0, argv.join(' '))
+    if (isOne && flags > 0) assert.ok(example < flags, argv.join(' '))
+    assert.doesNotMatch(stdout, /display help|\(default: |\(choices: /, argv.join(' '))
+  }
+})
+
+test('a page as JSON is a JSON document', async () => {
+  for (const argv of [
+    [],
+    ['--help'],
+    ['users', 'show', '--help'],
+    ['help', 'times'],
+    ['--version'],
+  ]) {
+    const plain = await run(argv)
+    const json = await run([...argv, '--json'])
+    assert.deepEqual([json.code, json.stderr], [0, ''])
+    assert.deepEqual(JSON.parse(json.stdout), { schema: 'aiproxy.text/1', text: plain.stdout })
+  }
+})
+
+test('help environment tells of every variable the program reads', async () => {
+  const { stdout } = await run(['help', 'environment'])
+  const read = new Set<string>()
+  for (const room of ['cli', 'config', 'upstream', 'server', 'usage']) {
+    const place = new URL(`../../src/${room}/`, import.meta.url)
+    for (const file of readdirSync(place).filter((name) => name.endsWith('.js'))) {
+      const text = readFileSync(new URL(file, place), 'utf8')
+      const names = text.matchAll(/\benv\['([A-Z_]+)'\]|lookUp\(env, '([A-Z_]+)'\)/g)
+      for (const [, first, second] of names) read.add(first ?? second ?? '')
+    }
+  }
+  assert.ok(read.size >= 8, [...read].join())
+  for (const name of read) assert.match(stdout, new RegExp(`\\b${name}\\b`))
 })
 
 test('colour goes to a terminal and nowhere else', async () => {
@@ -241,6 +319,8 @@ test('help and users load neither the server nor the HTTP client nor the YAML pa
     ['serve', '--help'],
     ['ask', '--help'],
     ['users'],
+    ['completion', 'bash'],
+    ['__complete', 'zsh', 'users', 'show', ''],
   ]) {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
