@@ -232,10 +232,13 @@ const formats: Source = async () => words((await import('./usage.ts')).FORMATS.m
 const limits: Source = async ({ typed, command }) => {
   const { KINDS } = await import('./users-limits.ts')
   const { WINDOWS } = await import('../config/values.ts')
-  const amount = /^\w+=(?:[^/]*,|[^/]*\/[^,]*,)*[^/,]*\d[^/,]*/.exec(typed)?.[0]
+  const amount = /^(?!concurrency)\w+=(?:[^/]*,|[^/]*\/[^,]*,)*[^/,]*\d[^/,]*/.exec(typed)?.[0]
   const candidates =
     amount === undefined
-      ? KINDS.map(([kind]) => ({ value: `${kind}=`, about: 'amount/window' }))
+      ? [
+          ...KINDS.map(([kind]) => ({ value: `${kind}=`, about: 'amount/window' })),
+          { value: 'concurrency=', about: 'requests at once' },
+        ]
       : WINDOWS.map((window) => ({ value: `${amount}/${window}` }))
   const off = command.name() === 'limit' && amount === undefined ? [bare('off')] : []
   return { kind: amount === undefined ? 'open' : 'words', candidates: [...candidates, ...off] }

@@ -37,7 +37,7 @@ export function renderUserTable(config: Config, plan: TablePlan): string {
   const lists: ListColumn[] = [
     { head: 'MODELS', gap: ' ', cells: users.map((user) => modelsOf(user, config)) },
     { head: 'FAILOVER', gap: ', ', cells: users.map((user) => chainsOf(user, config)) },
-    { head: 'LIMITS', gap: ', ', cells: users.map(limitsOf) },
+    { head: 'LIMITS', gap: ', ', cells: users.map(limitsOf), noun: 'limit' },
   ]
   const others = [widest('USER', names), widest('KEY', keys)]
   if (today !== undefined) others.push(widest('TODAY', uses))
@@ -254,6 +254,8 @@ interface ListColumn {
   /** Between two items. */
   readonly gap: string
   readonly cells: ReadonlyArray<readonly string[]>
+  /** What the items are called where not even the first has room; without it that one is cut. */
+  readonly noun?: string
 }
 
 /**
@@ -261,8 +263,8 @@ interface ListColumn {
  * share of what is left; and what the last ones did not need goes to the others.
  */
 function fitLists(columns: readonly ListColumn[], room: number): string[][] {
-  const fitAll = ({ gap, cells }: ListColumn, width: number): string[] =>
-    cells.map((items) => fitList(items, gap, width))
+  const fitAll = ({ gap, cells, noun }: ListColumn, width: number): string[] =>
+    cells.map((items) => fitList(items, gap, width, noun))
   const widthOf = (column: ListColumn, texts: readonly string[]): number =>
     widest(column.head, texts)
   const natural = columns.map((column) => widthOf(column, fitAll(column, Infinity)))
@@ -283,14 +285,20 @@ function fitLists(columns: readonly ListColumn[], room: number): string[][] {
   return fitted
 }
 
-/** As many items as fit; the rest as `+3`. One item that is too long is cut. */
-function fitList(items: readonly string[], gap: string, columns: number): string {
+/** As many items as fit; the rest as `+3`. One item that is too long is cut, or counted: digits are never cut. */
+function fitList(
+  items: readonly string[],
+  gap: string,
+  columns: number,
+  noun: string | undefined,
+): string {
   const whole = items.join(gap)
   if (displayWidth(whole) <= columns) return whole
   for (let shown = items.length - 1; shown > 0; shown--) {
     const text = `${items.slice(0, shown).join(gap)} +${numberOf(items.slice(shown))}`
     if (displayWidth(text) <= columns) return text
   }
+  if (noun !== undefined) return countOf(items.length, noun)
   const rest = items.length > 1 ? ` +${numberOf(items.slice(1))}` : ''
   return fitItem(items[0] ?? '', Math.max(1, columns - displayWidth(rest))) + rest
 }

@@ -99,7 +99,11 @@ const LINES: ReadonlyArray<readonly [line: string, candidates: readonly string[]
       ),
       'open',
     ],
-    ['aiproxy users limit user-a ', ['requests=', 'tokens=', 'cost=', 'off'], 'open'],
+    [
+      'aiproxy users limit user-a ',
+      ['requests=', 'tokens=', 'cost=', 'concurrency=', 'off'],
+      'open',
+    ],
     [
       'aiproxy users limit user-a tokens=200k/d',
       ['minute', 'hour', 'day', 'month'].map((window) => `tokens=200k/${window}`),
