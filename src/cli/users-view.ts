@@ -268,12 +268,19 @@ function fitLists(columns: readonly ListColumn[], room: number): string[][] {
   const widthOf = (column: ListColumn, texts: readonly string[]): number =>
     widest(column.head, texts)
   const natural = columns.map((column) => widthOf(column, fitAll(column, Infinity)))
-  const order = columns.map((_, at) => at).toSorted((a, b) => natural[a]! - natural[b]!)
+  // What can be counted only goes first: it shows nothing of itself in too little room, and a cut name does.
+  const isCounted = (at: number): number => (columns[at]?.noun === undefined ? 1 : 0)
+  const order = columns
+    .map((_, at) => at)
+    .toSorted((a, b) => isCounted(a) - isCounted(b) || natural[a]! - natural[b]!)
   const fitted: string[][] = columns.map(() => [])
   let rest = room
   for (const [turn, at] of order.entries()) {
     const column = columns[at]!
-    fitted[at] = fitAll(column, Math.max(LEAST_LIST, Math.floor(rest / (order.length - turn))))
+    const others = order.length - turn - 1
+    const share = Math.max(LEAST_LIST, Math.floor(rest / (others + 1)))
+    const wanted = Math.min(leastOf(column), rest - LEAST_LIST * others)
+    fitted[at] = fitAll(column, Math.max(share, wanted))
     rest -= widthOf(column, fitted[at])
   }
   for (const at of order) {
@@ -283,6 +290,16 @@ function fitLists(columns: readonly ListColumn[], room: number): string[][] {
     rest -= widthOf(column, fitted[at]) - before
   }
   return fitted
+}
+
+/** Room for the first item of every cell of a column that is else counted. */
+function leastOf({ cells, noun }: ListColumn): number {
+  if (noun === undefined) return 0
+  return Math.max(
+    ...cells.map(([first = '', ...rest]) =>
+      displayWidth(rest.length === 0 ? first : `${first} +${rest.length}`),
+    ),
+  )
 }
 
 /** As many items as fit; the rest as `+3`. One item that is too long is cut, or counted: digits are never cut. */
