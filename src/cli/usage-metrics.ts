@@ -1,5 +1,5 @@
 /** What can be said of a row of usage: names, headings, values and how each is written. */
-import { nearest } from '../usage/nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import type { GroupKey, UsageRow, UsageTotals } from '../usage/report.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 

@@ -3,7 +3,7 @@
  * a time zone; `--until` on one of them covers the whole of it, on an instant it is exclusive.
  */
 import { ProxyError } from '../errors/proxy-error.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import {
   addCalendar,
   daysInMonth,
