@@ -4,7 +4,7 @@ import type { UsageReport } from '../usage/report.ts'
 import { renderInstant } from '../usage/zone.ts'
 import type { Zone } from '../usage/zone.ts'
 import { cleanForTerminal } from './clean.ts'
-import { renderCount, renderDuration } from './usage-metrics.ts'
+import { countOf, groupDigits, renderDuration } from './words.ts'
 
 const NAMED_MODELS = 3
 
@@ -15,7 +15,7 @@ export function renderHighlights({ totals, failoverPairs }: UsageReport): string
   if (pair !== undefined) {
     const more = failoverPairs.length > 1 ? ` and ${failoverPairs.length - 1} more` : ''
     const path = cleanForTerminal(`${pair.model} → ${pair.served}`)
-    parts.push(`${renderCount(totals.failovers, true)} by failover (${path}${more})`)
+    parts.push(`${groupDigits(String(totals.failovers))} by failover (${path}${more})`)
   }
   const counts = [
     [totals.failed, 'failed'],
@@ -24,7 +24,7 @@ export function renderHighlights({ totals, failoverPairs }: UsageReport): string
     [totals.mocked, 'mocked'],
   ] as const
   for (const [count, word] of counts) {
-    if (count > 0) parts.push(`${renderCount(count, true)} ${word}`)
+    if (count > 0) parts.push(`${groupDigits(String(count))} ${word}`)
   }
   const { p50 } = totals.latencyMs
   if (p50 !== undefined) parts.push(`p50 ${renderDuration(p50)}`)
@@ -67,8 +67,4 @@ export function renderSkipped(summary: LogSummary, strict: boolean): string[] {
   const first = cleanForTerminal(summary.firstSkipped ?? '')
   const lines = countOf(summary.skipped, 'unreadable line')
   return [`${strict ? 'error' : 'note'}: skipped ${lines}, first: ${first}`]
-}
-
-function countOf(count: number, noun: string): string {
-  return `${renderCount(count, true)} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -1,5 +1,4 @@
 /** The report in each `--format`: lines of text for stdout, every one of them cleaned or escaped. */
-import { escapeJson } from '../usage/json.ts'
 import type { LogSummary } from '../usage/read.ts'
 import type { GroupKey, UsageReport, UsageRow, UsageTotals } from '../usage/report.ts'
 import { cleanForTerminal } from './clean.ts'
@@ -7,6 +6,7 @@ import { renderTable } from './table.ts'
 import type { TableColumn, TableOptions } from './table.ts'
 import { METRICS, UNKNOWN } from './usage-metrics.ts'
 import type { Metric } from './usage-metrics.ts'
+import { jsonLine } from './words.ts'
 
 /** How a table is to look. */
 export interface TableLook {
@@ -184,12 +184,12 @@ export function renderUsageJson(
       skipped: context.summary.skipped,
     },
   }
-  return [escapeJson(JSON.stringify(shape))]
+  return [jsonLine(shape)]
 }
 
 /** The rows alone, one JSON object a line. */
 export function renderUsageJsonLines(rows: readonly UsageRow[], by: readonly GroupKey[]): string[] {
-  return rows.map((row) => escapeJson(JSON.stringify(jsonRow(row, by))))
+  return rows.map((row) => jsonLine(jsonRow(row, by)))
 }
 
 function jsonRow(row: UsageRow, by: readonly GroupKey[]): Record<string, unknown> {

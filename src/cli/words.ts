@@ -4,6 +4,7 @@
  */
 import { isAbsolute, relative, sep } from 'node:path'
 import type { Config, Credential, Limits } from '../config/config.ts'
+import { escapeJson } from '../usage/json.ts'
 import { cleanForTerminal } from './clean.ts'
 
 /** `2ms`, `0.4s`, `59.9s`, `1m40s`, `2h03m`: never more than five columns below ten hours. */
@@ -25,17 +26,25 @@ export function renderCost(usd: number): string {
   return usd < 0.99995 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`
 }
 
-/** `812`, `9.8K`, `1.2M`, `3.4B`: at most six characters. */
-export function renderCount(count: number): string {
-  if (count < 10_000) return String(count)
-  if (count < 999_950) return `${(count / 1e3).toFixed(1)}K`
-  if (count < 999_950_000) return `${(count / 1e6).toFixed(1)}M`
-  return `${(count / 1e9).toFixed(1)}B`
+/** `812`, `9.8K`, `1.2M`, `3.4B`: at most six characters; below `wholeBelow` in full. */
+export function renderCount(count: number, wholeBelow = 10_000): string {
+  if (count < wholeBelow) return String(count)
+  let scaled = count
+  for (const unit of ['K', 'M', 'B']) {
+    scaled /= 1000
+    if (scaled < 999.95) return `${scaled.toFixed(1)}${unit}`
+  }
+  return `${(scaled / 1000).toFixed(1)}T`
 }
 
-/** `1 request`, `2 requests`. */
+/** `1234567` as `1,234,567`. Not toLocaleString: its tables take longer to load than a small log to read. */
+export function groupDigits(digits: string): string {
+  return digits.replace(/\B(?=(?:\d{3})+$)/g, ',')
+}
+
+/** `1 request`, `2 requests`, `1,203 requests`. */
 export function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${groupDigits(String(count))} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** Clock time in the local zone, `15:12:03`. */
@@ -94,18 +103,9 @@ export function renderSource(
   return source.kind === 'file' ? renderPath(source.path, place) : 'no config file'
 }
 
-// JSON.stringify leaves DEL, C1 controls, line separators and bidi marks as they are (reliability §0.8).
-const UNSAFE_IN_JSON = /[\u007f-\u009f\p{Cf}\u2028\u2029]/gu
-
 /** One line of JSON that is safe to show on a terminal. */
 export function jsonLine(value: unknown): string {
-  return JSON.stringify(value).replace(UNSAFE_IN_JSON, (character) =>
-    // Format characters beyond the BMP are two units, each with its own escape.
-    Array.from(
-      { length: character.length },
-      (_, unit) => String.raw`\u` + character.charCodeAt(unit).toString(16).padStart(4, '0'),
-    ).join(''),
-  )
+  return escapeJson(JSON.stringify(value))
 }
 
 function shortAmount(amount: number): string {
