@@ -126,6 +126,17 @@ export function resolveWindow(
 }
 
 /**
+ * How a valid `--since` or `--until` goes on with time: `today` means another day every day, `24h` reaches
+ * less far back every moment; a date, a time of day and `now` are said once and stay.
+ */
+export function movementOf(text: string): 'still' | 'daily' | 'rolling' {
+  const plain = readable(text)
+  if (plain === 'now') return 'still'
+  if (readRolling(plain) !== undefined) return 'rolling'
+  return /^[a-z]/.test(plain) ? 'daily' : 'still'
+}
+
+/**
  * The window's two ends for a person, as `Sun 22 Nov 2026 00:00 → now 15:12 (Europe/London)`. An open
  * beginning is that of the log, `earliestMs`; an open end is now.
  */
