@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { createTrend } from '../../src/usage/trend.ts'
 
 const START = Date.UTC(2026, 10, 22)
