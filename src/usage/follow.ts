@@ -294,7 +294,8 @@ export function followUsageLogs(options: FollowOptions): LogFollower {
       return anything
     },
     get summary() {
-      return { ...counts, files }
+      // Before there is any, where it is waited for.
+      return { ...counts, files: files.length > 0 ? files : options.logs }
     },
     directories,
     get ended() {

@@ -1,6 +1,6 @@
 /** Reports over parts of a window, put together into one over the whole of it. */
 import { createHistogram } from './histogram.ts'
-import { byRequests, readLatency } from './report.ts'
+import { byRequests, readCost, readLatency } from './report.ts'
 import type { UsageReport, UsageRow, UsageTotals } from './report.ts'
 import { createTrend } from './trend.ts'
 
@@ -72,5 +72,11 @@ function mergeTotals(parts: readonly Readonly<UsageTotals>[]): UsageTotals {
   }
   const sums = SUMMED.map((field) => [field, parts.reduce((sum, part) => sum + part[field], 0)])
   const summed: Pick<UsageTotals, (typeof SUMMED)[number]> = Object.fromEntries(sums)
-  return { ...summed, costUsd, latency, latencyMs: readLatency(latency), trend }
+  return {
+    ...summed,
+    costUsd: readCost(costUsd, summed.unpriced),
+    latency,
+    latencyMs: readLatency(latency),
+    trend,
+  }
 }

@@ -4,7 +4,8 @@
  *
  * - `failed`: ended `failed` or `truncated`, that is without a whole answer and not by the caller's wish.
  * - `failovers`: another model than the requested one answered.
- * - `costUsd`: the sum of the known costs; `undefined` where the row has none (all unknown, or all mocked).
+ * - `costUsd`: the sum of the known costs; `undefined` where the row has none (all unknown, or all mocked),
+ *   or where only what failed, and so cost nothing, is known.
  * - `unpriced`: requests that cost something nobody knows; with any of them a sum is a minimum. Mocked
  *   requests are not among them: they cost nothing anywhere, and have no price to be shown either.
  * - `latency`: the whole time of every request that was not refused.
@@ -261,7 +262,16 @@ export function byRequests(a: { requests: number }, b: { requests: number }): nu
 
 function finish(row: Tally): UsageTotals {
   const { group: _, ...counts } = row
-  return { ...counts, latencyMs: readLatency(row.latency) }
+  return {
+    ...counts,
+    costUsd: readCost(row.costUsd, row.unpriced),
+    latencyMs: readLatency(row.latency),
+  }
+}
+
+/** A sum of costs; `undefined` where all that is known of it are requests that cost nothing. */
+export function readCost(sumUsd: number | undefined, unpriced: number): number | undefined {
+  return sumUsd === 0 && unpriced > 0 ? undefined : sumUsd
 }
 
 /** The percentiles that are shown, in whole milliseconds. */
