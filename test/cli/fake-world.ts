@@ -164,6 +164,7 @@ export function createFake(options: FakeOptions = {}): FakeRun {
         hangUps.delete(listener)
       }
     },
+    onSuspend: () => () => {},
     watchConfig(watched) {
       watches.push(watched)
       return Promise.resolve({
