@@ -1,4 +1,5 @@
 /** What `aiproxy usage` says about its answer, for stderr: one line each, cleaned, without colour. */
+import { PRICE_SOURCES } from '../usage/price-table.ts'
 import type { LogSummary } from '../usage/read.ts'
 import type { UsageReport } from '../usage/report.ts'
 import { renderInstant } from '../usage/zone.ts'
@@ -29,6 +30,13 @@ export function renderHighlights({ totals, failoverPairs }: UsageReport): string
   const { p50 } = totals.latencyMs
   if (p50 !== undefined) parts.push(`p50 ${renderDuration(p50)}`)
   return parts.length === 0 ? [] : [parts.join(' · ')]
+}
+
+/** `list prices: OpenAI 2026-11-18, Anthropic 2026-10-24`; none where nothing has a price. */
+export function renderPrices({ totals }: UsageReport): string[] {
+  if ((totals.costUsd ?? 0) === 0) return []
+  const { openai, anthropic } = PRICE_SOURCES
+  return [`list prices: OpenAI ${openai.read}, Anthropic ${anthropic.read}`]
 }
 
 /** Which requests the cost leaves out, and what to do about it. */
