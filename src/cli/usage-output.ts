@@ -47,7 +47,7 @@ export function renderUsageTable(
       header: key.toUpperCase(),
       align: 'left',
       ...(NAME_KEYS.has(key) ? { shrinkTo: NAME_SHRINKS_TO } : {}),
-      ...(key === 'provider' && isSpare(rows, look.by.indexOf(key)) ? { dropOrder: 2.5 } : {}),
+      ...(key === 'provider' && isSpare(rows, look.by.indexOf(key)) ? { dropOrder: 4.5 } : {}),
     })),
     ...metrics.map((metric): TableColumn => ({
       header: metric.header,
