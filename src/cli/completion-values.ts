@@ -225,8 +225,8 @@ const sortColumns: Source = async () => {
   return words([...METRICS.map(({ header }) => header.toLowerCase()), ...GROUP_KEYS].map(bare))
 }
 
-const outcomes: Source = async () => words((await import('./usage.ts')).OUTCOMES.map(bare))
-const formats: Source = async () => words((await import('./usage.ts')).FORMATS.map(bare))
+const outcomes: Source = async () => words((await import('./usage-flags.ts')).OUTCOMES.map(bare))
+const formats: Source = async () => words((await import('./usage-flags.ts')).FORMATS.map(bare))
 
 /** `tokens=`, and after an amount the windows: `tokens=200k/day`. */
 const limits: Source = async ({ typed, command }) => {

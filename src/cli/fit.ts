@@ -59,3 +59,16 @@ export function wrapPieces(
   }
   return lines
 }
+
+/** Parts with a separator between them, on as few lines as their widths allow; later lines are indented. */
+export function breakParts(parts: readonly string[], separator: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const part of parts) {
+    const last = lines.at(-1)
+    const together = last === undefined ? part : `${last}${separator}${part}`
+    if (last === undefined || displayWidth(together) <= columns) {
+      lines[Math.max(0, lines.length - 1)] = together
+    } else lines.push(cutEnd(`  ${part}`, columns))
+  }
+  return lines
+}

@@ -16,7 +16,11 @@ export interface OutputStream {
   write(text: string): boolean
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
+  readonly rows?: number | undefined
   once?(event: 'drain', listener: () => void): unknown
+  /** Of a terminal, after `columns` or `rows` have changed. */
+  on?(event: 'resize', listener: () => void): unknown
+  off?(event: 'resize', listener: () => void): unknown
 }
 
 export interface CommandIo {
@@ -107,6 +111,14 @@ export interface World {
    * `kill -HUP`, and also when the terminal that the program was started from is closed.
    */
   readonly onHangUp: (listener: (terminalIsGone: boolean) => void) => () => void
+  /**
+   * Around ^Z: `leave` is called before the program stands still, `resume` when it goes on, until the
+   * returned function is called.
+   */
+  readonly onSuspend: (listener: {
+    readonly leave: () => void
+    readonly resume: () => void
+  }) => () => void
   /** Begins to follow config files; loaded only where it is used. */
   readonly watchConfig: (options: ConfigWatchOptions) => Promise<ConfigWatch>
   /** Takes over the end of whoever reads stdout; without a listener the program ends with 0. */

@@ -4,7 +4,7 @@
  * `--help` and `users` never pay for the server or the HTTP client.
  */
 import { Command, CommanderError, Option } from 'commander'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { EXIT } from './exit-codes.ts'
 import { HELP_FORMAT } from './help-format.ts'

@@ -5,7 +5,7 @@
 import { inspect } from 'node:util'
 import { CommanderError } from 'commander'
 import type { ChalkInstance } from 'chalk'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
 import { renderTerminal } from '../errors/render.ts'
 import { exitCodeOf } from './exit-codes.ts'

@@ -24,6 +24,8 @@ export interface TableOptions {
   readonly rows: readonly (readonly string[])[]
   /** The last line, under a rule. */
   readonly total?: readonly string[]
+  /** In place of `total`: several such lines. */
+  readonly totals?: readonly (readonly string[])[]
   /** Rules under the head and above the total. */
   readonly rules: boolean
   /** Terminal places; absent: as wide as the content is. */
@@ -43,8 +45,9 @@ export function renderTable(options: TableOptions): string[] {
   const { rules, width = Infinity } = options
   const frame = options.paintFrame ?? ((line) => line)
   const rows = options.rows.map((row) => row.map((cell) => cleanForTerminal(cell)))
-  const total = options.total?.map((cell) => cleanForTerminal(cell))
-  const all = total === undefined ? rows : [...rows, total]
+  const given = options.totals ?? (options.total === undefined ? [] : [options.total])
+  const totals = given.map((row) => row.map((cell) => cleanForTerminal(cell)))
+  const all = [...rows, ...totals]
   const natural = options.columns.map(({ header }, i) =>
     all.reduce((widest, row) => Math.max(widest, displayWidth(row[i] ?? '')), displayWidth(header)),
   )
@@ -75,9 +78,9 @@ export function renderTable(options: TableOptions): string[] {
   ]
   if (rules) lines.push(rule)
   for (const row of rows) lines.push(lineOf(row, true))
-  if (total !== undefined) {
-    if (rules) lines.push(rule)
-    const line = lineOf(total, false)
+  if (rules && totals.length > 0) lines.push(rule)
+  for (const row of totals) {
+    const line = lineOf(row, false)
     lines.push(options.paintTotal?.(line) ?? line)
   }
   return lines

@@ -1,7 +1,8 @@
 /** What can be said of a row of usage: names, headings, values and how each is written. */
-import { nearest } from '../usage/nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import type { GroupKey, UsageRow, UsageTotals } from '../usage/report.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
+import { groupDigits, renderDuration, renderCount as renderShortCount } from './words.ts'
 
 export interface Metric {
   /** Column name in CSV. */
@@ -101,16 +102,10 @@ function latency(
 
 /** `433.3K`; with `exact`, `433,314`. */
 export function renderCount(count: number, exact: boolean): string {
-  if (exact || count < 1000) return groupDigits(String(Math.round(count)))
-  let scaled = count
-  for (const unit of ['K', 'M', 'B']) {
-    scaled /= 1000
-    if (scaled < 999.95) return `${scaled.toFixed(1)}${unit}`
-  }
-  return `${(scaled / 1000).toFixed(1)}T`
+  return exact ? groupDigits(String(Math.round(count))) : renderShortCount(count, 1000)
 }
 
-/** `$1.48`, `$0.0032`, `<$0.0001`; with `exact`, six decimals at most. `$0.00` only for nothing at all. */
+/** A sum: `$1.48`, `$0.0032`, `<$0.0001`, cents from one cent on; with `exact`, six decimals at most. `$0.00` only for nothing at all. */
 export function renderUsd(usd: number, exact: boolean): string {
   if (usd > 0 && usd < (exact ? 0.0000005 : 0.00005)) return exact ? '<$0.000001' : '<$0.0001'
   if (exact) {
@@ -120,19 +115,6 @@ export function renderUsd(usd: number, exact: boolean): string {
   if (usd > 0 && usd < 0.00995) return `$${usd.toFixed(4)}`
   const [dollars = '0', cents = '00'] = usd.toFixed(2).split('.')
   return `$${groupDigits(dollars)}.${cents}`
-}
-
-// Not toLocaleString: its tables take longer to load than a small log to read.
-function groupDigits(digits: string): string {
-  return digits.replace(/\B(?=(?:\d{3})+$)/g, ',')
-}
-
-/** `840ms`, `1.9s`, `2m05s`. */
-export function renderDuration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)}ms`
-  if (ms < 59_950) return `${(ms / 1000).toFixed(1)}s`
-  const seconds = Math.round(ms / 1000)
-  return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`
 }
 
 /** What rows can be put in order by. */

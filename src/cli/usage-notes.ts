@@ -1,10 +1,11 @@
 /** What `aiproxy usage` says about its answer, for stderr: one line each, cleaned, without colour. */
+import { PRICE_SOURCES } from '../usage/price-table.ts'
 import type { LogSummary } from '../usage/read.ts'
 import type { UsageReport } from '../usage/report.ts'
 import { renderInstant } from '../usage/zone.ts'
 import type { Zone } from '../usage/zone.ts'
 import { cleanForTerminal } from './clean.ts'
-import { renderCount, renderDuration } from './usage-metrics.ts'
+import { countOf, groupDigits, renderDuration } from './words.ts'
 
 const NAMED_MODELS = 3
 
@@ -15,7 +16,7 @@ export function renderHighlights({ totals, failoverPairs }: UsageReport): string
   if (pair !== undefined) {
     const more = failoverPairs.length > 1 ? ` and ${failoverPairs.length - 1} more` : ''
     const path = cleanForTerminal(`${pair.model} → ${pair.served}`)
-    parts.push(`${renderCount(totals.failovers, true)} by failover (${path}${more})`)
+    parts.push(`${groupDigits(String(totals.failovers))} by failover (${path}${more})`)
   }
   const counts = [
     [totals.failed, 'failed'],
@@ -24,11 +25,18 @@ export function renderHighlights({ totals, failoverPairs }: UsageReport): string
     [totals.mocked, 'mocked'],
   ] as const
   for (const [count, word] of counts) {
-    if (count > 0) parts.push(`${renderCount(count, true)} ${word}`)
+    if (count > 0) parts.push(`${groupDigits(String(count))} ${word}`)
   }
   const { p50 } = totals.latencyMs
   if (p50 !== undefined) parts.push(`p50 ${renderDuration(p50)}`)
   return parts.length === 0 ? [] : [parts.join(' · ')]
+}
+
+/** `list prices: OpenAI 2026-11-18, Anthropic 2026-10-24`; none where nothing has a price. */
+export function renderPrices({ totals }: UsageReport): string[] {
+  if ((totals.costUsd ?? 0) === 0) return []
+  const { openai, anthropic } = PRICE_SOURCES
+  return [`list prices: OpenAI ${openai.read}, Anthropic ${anthropic.read}`]
 }
 
 /** Which requests the cost leaves out, and what to do about it. */
@@ -67,8 +75,4 @@ export function renderSkipped(summary: LogSummary, strict: boolean): string[] {
   const first = cleanForTerminal(summary.firstSkipped ?? '')
   const lines = countOf(summary.skipped, 'unreadable line')
   return [`${strict ? 'error' : 'note'}: skipped ${lines}, first: ${first}`]
-}
-
-function countOf(count: number, noun: string): string {
-  return `${renderCount(count, true)} ${noun}${count === 1 ? '' : 's'}`
 }

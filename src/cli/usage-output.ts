@@ -1,5 +1,4 @@
 /** The report in each `--format`: lines of text for stdout, every one of them cleaned or escaped. */
-import { escapeJson } from '../usage/json.ts'
 import type { LogSummary } from '../usage/read.ts'
 import type { GroupKey, UsageReport, UsageRow, UsageTotals } from '../usage/report.ts'
 import { cleanForTerminal } from './clean.ts'
@@ -7,6 +6,8 @@ import { renderTable } from './table.ts'
 import type { TableColumn, TableOptions } from './table.ts'
 import { METRICS, UNKNOWN } from './usage-metrics.ts'
 import type { Metric } from './usage-metrics.ts'
+import { jsonLine } from './words.ts'
+import { PRICE_SOURCES } from '../usage/price-table.ts'
 
 /** How a table is to look. */
 export interface TableLook {
@@ -14,8 +15,10 @@ export interface TableLook {
   readonly wide: boolean
   readonly exact: boolean
   readonly noCost: boolean
-  /** Places of the terminal; `undefined` off a terminal: natural width and no bars. */
+  /** Places of the terminal; `undefined` off a terminal: natural width, no bars and no trends. */
   readonly terminalWidth: number | undefined
+  /** What the trends of rows, where they have one, are drawn over. */
+  readonly trendSpan: { readonly fromMs: number; readonly toMs: number }
   readonly paintFrame: (line: string) => string
   readonly paintTotal: (line: string) => string
   readonly paintBar: (bar: string) => string
@@ -24,6 +27,8 @@ export interface TableLook {
 // A bar of so many places stands for the whole.
 const BAR_WIDTH = 10
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const
+const TREND_WIDTH = 12
+const LEVELS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const
 const NAME_KEYS: ReadonlySet<GroupKey> = new Set(['user', 'model', 'served', 'provider'])
 // What a name keeps when there is no room at all: `us…-a`.
 const NAME_SHRINKS_TO = 5
@@ -36,11 +41,13 @@ export function renderUsageTable(
 ): string[] {
   const metrics = chooseMetrics(look)
   const withBars = look.terminalWidth !== undefined && !look.noCost
+  const withTrend = look.terminalWidth !== undefined && report.totals.trend !== undefined
   const columns: TableColumn[] = [
     ...look.by.map((key): TableColumn => ({
       header: key.toUpperCase(),
       align: 'left',
       ...(NAME_KEYS.has(key) ? { shrinkTo: NAME_SHRINKS_TO } : {}),
+      ...(key === 'provider' && isSpare(rows, look.by.indexOf(key)) ? { dropOrder: 4.5 } : {}),
     })),
     ...metrics.map((metric): TableColumn => ({
       header: metric.header,
@@ -51,16 +58,24 @@ export function renderUsageTable(
   if (withBars) {
     columns.push({ header: 'SHARE', align: 'left', dropOrder: 1, paint: look.paintBar })
   }
-  const cellsOf = (row: Readonly<UsageTotals>): string[] =>
-    metrics.map((metric) => metric.render(row, look.exact))
+  if (withTrend) {
+    columns.push({ header: 'TREND', align: 'left', dropOrder: 0, paint: look.paintBar })
+  }
+  const cellsOf = (row: Readonly<UsageTotals>, share: number | undefined): string[] => [
+    ...metrics.map((metric) => metric.render(row, look.exact)),
+    ...(withBars ? [share === undefined ? '' : renderBar(share)] : []),
+    ...(withTrend ? [renderTrend(row, look)] : []),
+  ]
   const options: TableOptions = {
     columns,
     rows: rows.map((row) => [
       ...row.group.map((value) => value ?? UNKNOWN),
-      ...cellsOf(row),
-      ...(withBars ? [renderBar(shareOf(row, report.totals))] : []),
+      ...cellsOf(row, shareOf(row, report.totals)),
     ]),
-    total: [...look.by.map((_, i) => (i === 0 ? 'TOTAL' : '')), ...cellsOf(report.totals)],
+    total: [
+      ...look.by.map((_, i) => (i === 0 ? 'TOTAL' : '')),
+      ...cellsOf(report.totals, undefined),
+    ],
     rules: true,
     width: look.terminalWidth,
     paintFrame: look.paintFrame,
@@ -86,6 +101,22 @@ function renderBar(share: number): string {
   return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '')
 }
 
+/** Requests over the window, each row by its own highest; a part without any is blank. */
+function renderTrend({ trend }: Readonly<UsageTotals>, { trendSpan }: TableLook): string {
+  const parts = trend?.resample(trendSpan.fromMs, trendSpan.toMs, TREND_WIDTH) ?? []
+  const highest = Math.max(...parts)
+  return parts
+    .map((part) => (part > 0 ? LEVELS[Math.ceil((part / highest) * LEVELS.length) - 1] : ' '))
+    .join('')
+    .trimEnd()
+}
+
+/** Whether rows are told apart without this group key. */
+function isSpare(rows: readonly UsageRow[], index: number): boolean {
+  const without = rows.map((row) => JSON.stringify(row.group.toSpliced(index, 1)))
+  return (rows[0]?.group.length ?? 0) > 1 && new Set(without).size === rows.length
+}
+
 /** GitHub-flavoured Markdown. */
 export function renderUsageMarkdown(
   rows: readonly UsageRow[],
@@ -108,7 +139,8 @@ export function renderUsageMarkdown(
   ]
 }
 
-function markdownLine(cells: readonly string[]): string {
+/** One line of a table; what Markdown would read otherwise is escaped. */
+export function markdownLine(cells: readonly string[]): string {
   const safe = cells.map((cell) => cleanForTerminal(cell).replace(/[\\|`*_<>[\]]/g, '\\$&'))
   return `| ${safe.join(' | ')} |`
 }
@@ -137,7 +169,7 @@ function renderFigure(value: number | undefined): string {
 }
 
 /** A spreadsheet runs what begins with = + - @: a leading quote mark makes it text (CWE-1236). */
-function quoteCell(text: string, separator: ',' | '\t'): string {
+export function quoteCell(text: string, separator: ',' | '\t'): string {
   const clean = cleanForTerminal(text)
   const safe = /^[=+\-@]/.test(clean) ? `'${clean}` : clean
   return separator === ',' && /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
@@ -150,6 +182,9 @@ export interface JsonContext {
   readonly until: string
   readonly tz: string
   readonly summary: LogSummary
+  /** Rows of the report that are not among those shown. */
+  readonly rowsLeftOut: number
+  readonly withCost: boolean
 }
 
 /** The one JSON shape of cli.md §5, for every grouping and for no data. */
@@ -165,6 +200,7 @@ export function renderUsageJson(
     window: { since: context.since, until: context.until, tz: context.tz },
     by: context.by,
     rows: rows.map((row) => jsonRow(row, context.by)),
+    rowsLeftOut: context.rowsLeftOut,
     totals: {
       requests: totals.requests,
       failed: totals.failed,
@@ -178,18 +214,22 @@ export function renderUsageJson(
       latencyMs: jsonLatency(totals),
     },
     unpricedModels: report.unpricedModels.map(({ model }) => model),
+    // The day of each vendor's list prices; the config's own prices have none.
+    prices: context.withCost
+      ? { openai: PRICE_SOURCES.openai.read, anthropic: PRICE_SOURCES.anthropic.read }
+      : null,
     source: {
       files: context.summary.files,
       lines: context.summary.lines,
       skipped: context.summary.skipped,
     },
   }
-  return [escapeJson(JSON.stringify(shape))]
+  return [jsonLine(shape)]
 }
 
 /** The rows alone, one JSON object a line. */
 export function renderUsageJsonLines(rows: readonly UsageRow[], by: readonly GroupKey[]): string[] {
-  return rows.map((row) => escapeJson(JSON.stringify(jsonRow(row, by))))
+  return rows.map((row) => jsonLine(jsonRow(row, by)))
 }
 
 function jsonRow(row: UsageRow, by: readonly GroupKey[]): Record<string, unknown> {
@@ -210,6 +250,7 @@ function jsonTokens(row: Readonly<UsageTotals>): Record<string, number> {
     prompt: row.promptTokens,
     completion: row.completionTokens,
     cached: row.cachedTokens,
+    cacheWrite: row.cacheWriteTokens,
     reasoning: row.reasoningTokens,
     total: row.totalTokens,
   }

@@ -1,7 +1,7 @@
 /** Limits as typed for `aiproxy users`. Pure. */
 import type { Limit, Limits } from '../config/config.ts'
-import { nearest } from '../config/nearest.ts'
 import { NO_LIMITS } from '../config/no-limits.ts'
+import { nearest } from '../errors/nearest.ts'
 import { parseLimit } from '../config/values.ts'
 import type { LimitKind } from '../config/values.ts'
 import { ProxyError } from '../errors/proxy-error.ts'

@@ -2,7 +2,7 @@
 import { MOCK_MODELS } from '../config/builtin.ts'
 import type { Config } from '../config/config.ts'
 import { providerByName } from '../config/edit-new.ts'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import { parseModelName } from '../config/values.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { globToRegExp } from '../usage/glob.ts'

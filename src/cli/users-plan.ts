@@ -4,7 +4,7 @@
  */
 import type { Config, Limits, User, UserModel } from '../config/config.ts'
 import type { Edit, KeyEntry } from '../config/edit-roster.ts'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import { parseUserName } from '../config/values.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { NO_LIMITS } from '../config/no-limits.ts'

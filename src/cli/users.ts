@@ -4,7 +4,7 @@
  */
 import { Command } from 'commander'
 import type { Config, User } from '../config/config.ts'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
 import { EXIT } from './exit-codes.ts'
 import type { ProgramIo, TodayUse } from './io.ts'

@@ -3,7 +3,7 @@
  * made in the exchange; this only tells it in advance, and offline.
  */
 import type { Config, Model, Provider, User } from '../config/config.ts'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { quoteForShell } from './words.ts'
 

@@ -26,12 +26,15 @@ export function renderCost(usd: number): string {
   return usd < 0.99995 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`
 }
 
-/** `812`, `9.8K`, `1.2M`, `3.4B`: at most six characters. */
-export function renderCount(count: number): string {
-  if (count < 10_000) return String(count)
-  if (count < 999_950) return `${(count / 1e3).toFixed(1)}K`
-  if (count < 999_950_000) return `${(count / 1e6).toFixed(1)}M`
-  return `${(count / 1e9).toFixed(1)}B`
+/** `812`, `9.8K`, `1.2M`, `3.4B`: at most six characters; below `wholeBelow` in full. */
+export function renderCount(count: number, wholeBelow = 10_000): string {
+  if (count < wholeBelow) return String(count)
+  let scaled = count
+  for (const unit of ['K', 'M', 'B']) {
+    scaled /= 1000
+    if (scaled < 999.95) return `${scaled.toFixed(1)}${unit}`
+  }
+  return `${(scaled / 1000).toFixed(1)}T`
 }
 
 /** `10 bytes`, `1.5 MiB`, `64 MiB`. */
@@ -41,9 +44,14 @@ export function renderBytes(bytes: number): string {
   return `${Number(amount.toFixed(1))} ${unit}`
 }
 
-/** `1 request`, `2 requests`. */
+/** `1234567` as `1,234,567`. Not toLocaleString: its tables take longer to load than a small log to read. */
+export function groupDigits(digits: string): string {
+  return digits.replace(/\B(?=(?:\d{3})+$)/g, ',')
+}
+
+/** `1 request`, `2 requests`, `1,203 requests`. */
 export function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${groupDigits(String(count))} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** Clock time in the local zone, `15:12:03`. */

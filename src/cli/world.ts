@@ -111,6 +111,20 @@ export function createWorld(): World {
         process.off('SIGHUP', hangUp)
       }
     },
+    onSuspend: ({ leave, resume }) => {
+      // There a program cannot be suspended.
+      if (process.platform === 'win32') return () => {}
+      const stop = (): void => {
+        leave()
+        process.kill(process.pid, 'SIGSTOP')
+      }
+      process.on('SIGTSTP', stop)
+      process.on('SIGCONT', resume)
+      return () => {
+        process.off('SIGTSTP', stop)
+        process.off('SIGCONT', resume)
+      }
+    },
     watchConfig: async (options) => (await import('../config/watch.ts')).watchConfig(options),
     onStdoutGone: (listener) => {
       whenStdoutGoes.add(listener)

@@ -3,7 +3,7 @@
  * mend the whole file.
  */
 import { ProxyError } from '../errors/proxy-error.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import type { Position } from './tree.ts'
 
 interface Problem {

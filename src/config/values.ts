@@ -4,7 +4,7 @@
  */
 import { ipVersion, kindOfHost } from './address.ts'
 import type { Limit } from './config.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import { show } from './problems.ts'
 
 export type Parsed<T> = { readonly value: T } | { readonly wrong: string }

@@ -12,6 +12,10 @@ export interface Histogram {
    * `undefined` where there are none.
    */
   percentile(fraction: number): number | undefined
+  /** Counts all that another has counted; of one beyond 64 values, the middles of its bins. */
+  absorb(other: Histogram): void
+  /** Every kept value, or the middle of every bin, and how often it was counted. */
+  forEachValue(visit: (value: number, times: number) => void): void
 }
 
 const EXACT_LIMIT = 64
@@ -26,14 +30,14 @@ export function createHistogram(): Histogram {
   let firstBin = 0
   let total = 0
 
-  function count(value: number): void {
+  function count(value: number, times = 1): void {
     const bin = value < 1 ? -1 : Math.floor(Math.log(value) / LOG_GROWTH)
     if (bins.length === 0) {
       bins = new Uint32Array(16)
       firstBin = bin
     }
     if (bin < firstBin || bin >= firstBin + bins.length) grow(bin)
-    bins[bin - firstBin]! += 1
+    bins[bin - firstBin]! += times
   }
 
   function grow(bin: number): void {
@@ -64,8 +68,29 @@ export function createHistogram(): Histogram {
         seen += bins[bin]!
         if (seen >= rank) break
       }
-      const index = firstBin + bin
-      return index < 0 ? 0 : Math.exp(index * LOG_GROWTH) * GEOMETRIC_MIDDLE
+      return middleOf(firstBin + bin)
+    },
+    absorb(other) {
+      other.forEachValue((value, times) => {
+        total += times
+        if (exact !== undefined && exact.length + times <= EXACT_LIMIT) {
+          for (let i = 0; i < times; i++) exact.push(value)
+          return
+        }
+        for (const kept of exact ?? []) count(kept)
+        exact = undefined
+        count(value, times)
+      })
+    },
+    forEachValue(visit) {
+      for (const value of exact ?? []) visit(value, 1)
+      bins.forEach((times, i) => {
+        if (times > 0) visit(middleOf(firstBin + i), times)
+      })
     },
   }
+}
+
+function middleOf(bin: number): number {
+  return bin < 0 ? 0 : Math.exp(bin * LOG_GROWTH) * GEOMETRIC_MIDDLE
 }

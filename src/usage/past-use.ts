@@ -88,8 +88,11 @@ function readUse(usage: LoggedUsage, useOf: UseOf): UsedBefore | undefined {
   return { user, model, servedModel, tsMs, ...useOf(usage, tsMs) }
 }
 
-/** The log and what logrotate made of it (`.1`, `-20261122`, `.2.gz`), as far as it was written since. */
-function findLogs(log: string, sinceMs: number): string[] {
+/**
+ * The log and what logrotate made of it (`.1`, `-20261122`, `.2.gz`), as far as it was written since. Throws
+ * ProxyError `usage_log_unavailable` where that cannot be told.
+ */
+export function findLogs(log: string, sinceMs: number): string[] {
   const found: string[] = []
   if (statOf(log)?.isFile() === true) found.push(log)
   const folder = dirname(log)

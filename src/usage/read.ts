@@ -157,7 +157,8 @@ async function readPlain(
   reader.end()
 }
 
-function isGzip(descriptor: number): boolean {
+/** Whether a regular file begins as gzip does. */
+export function isGzip(descriptor: number): boolean {
   const magic = new Uint8Array(2)
   return readSync(descriptor, magic, 0, 2, 0) === 2 && magic[0] === 0x1f && magic[1] === 0x8b
 }

@@ -4,7 +4,8 @@
  *
  * - `failed`: ended `failed` or `truncated`, that is without a whole answer and not by the caller's wish.
  * - `failovers`: another model than the requested one answered.
- * - `costUsd`: the sum of the known costs; `undefined` where the row has none (all unknown, or all mocked).
+ * - `costUsd`: the sum of the known costs; `undefined` where the row has none (all unknown, or all mocked),
+ *   or where only what failed, and so cost nothing, is known.
  * - `unpriced`: requests that cost something nobody knows; with any of them a sum is a minimum. Mocked
  *   requests are not among them: they cost nothing anywhere, and have no price to be shown either.
  * - `latency`: the whole time of every request that was not refused.
@@ -15,6 +16,8 @@ import { costUsd } from './prices.ts'
 import type { PriceOf } from './prices.ts'
 import { globToRegExp } from './glob.ts'
 import type { LoggedUsage } from './scan.ts'
+import { createTrend } from './trend.ts'
+import type { Trend } from './trend.ts'
 import { renderBucket } from './zone.ts'
 import type { Zone } from './zone.ts'
 
@@ -58,6 +61,10 @@ export interface UsageTotals {
   costUsd: number | undefined
   /** Milliseconds; `undefined` where nothing was measured. */
   latencyMs: { p50: number | undefined; p95: number | undefined }
+  /** What `latencyMs` was read from; reports that are put together need it. */
+  latency: Histogram
+  /** Requests over time; `undefined` where it was not asked for. */
+  trend: Trend | undefined
 }
 
 export interface UsageRow extends Readonly<UsageTotals> {
@@ -91,6 +98,10 @@ export interface ReportOptions {
   readonly zone: Zone
   /** `undefined`: costs are left away altogether. */
   readonly priceOf: PriceOf | undefined
+  /** Whether rows keep how their requests lie in time. Default false. */
+  readonly trends?: boolean
+  /** Groups beyond so many share one row. Default 100,000: model names are anybody's text. */
+  readonly groupLimit?: number
 }
 
 export interface ReportFold {
@@ -98,8 +109,7 @@ export interface ReportFold {
   result(): UsageReport
 }
 
-// Model names are anybody's text, so a log can hold any number of groups; beyond this they share one.
-const GROUP_LIMIT = 100_000
+export const GROUP_LIMIT = 100_000
 const OTHERS = '(others)'
 const PAIR_LIMIT = 1000
 // Every time zone's changes fall on a quarter of an hour.
@@ -108,12 +118,12 @@ const SLOT_LIMIT = 100_000
 
 /** An empty report that records are folded into, in any order. */
 export function createReport(options: ReportOptions): ReportFold {
-  const { by, priceOf } = options
+  const { by, priceOf, trends = false, groupLimit = GROUP_LIMIT } = options
   const wanted = createFilter(options.filters)
   const readers = by.map((key) => groupReader(key, options.zone))
   const groups: GroupNode = { row: undefined, below: new Map() }
   const rows: Tally[] = []
-  const totals = createTally([])
+  const totals = createTally([], trends)
   const unpriced = new Map<string, number>()
   const pairs = new Map<string, Map<string, number>>()
   let pairCount = 0
@@ -126,7 +136,7 @@ export function createReport(options: ReportOptions): ReportFold {
       const value = read(usage)
       let next = node.below.get(value)
       if (next === undefined) {
-        if (rows.length >= GROUP_LIMIT) return (others ??= addRow(by.map(() => OTHERS)))
+        if (rows.length >= groupLimit) return (others ??= addRow(by.map(() => OTHERS)))
         next = { row: undefined, below: new Map() }
         node.below.set(value, next)
       }
@@ -136,7 +146,7 @@ export function createReport(options: ReportOptions): ReportFold {
   }
 
   function addRow(group: readonly (string | undefined)[]): Tally {
-    const row = createTally(group)
+    const row = createTally(group, trends)
     rows.push(row)
     return row
   }
@@ -177,12 +187,12 @@ export function createReport(options: ReportOptions): ReportFold {
         uncounted,
         unpricedModels: [...unpriced]
           .map(([model, requests]) => ({ model, requests }))
-          .toSorted((a, b) => b.requests - a.requests),
+          .toSorted(byRequests),
         failoverPairs: [...pairs]
           .flatMap(([model, byServed]) =>
             [...byServed].map(([served, requests]) => ({ model, served, requests })),
           )
-          .toSorted((a, b) => b.requests - a.requests),
+          .toSorted(byRequests),
       }
     },
   }
@@ -195,10 +205,9 @@ interface GroupNode {
 
 interface Tally extends Omit<UsageTotals, 'latencyMs'> {
   readonly group: readonly (string | undefined)[]
-  readonly latency: Histogram
 }
 
-function createTally(group: readonly (string | undefined)[]): Tally {
+function createTally(group: readonly (string | undefined)[], trends: boolean): Tally {
   return {
     group,
     requests: 0,
@@ -216,6 +225,7 @@ function createTally(group: readonly (string | undefined)[]): Tally {
     totalTokens: 0,
     costUsd: undefined,
     latency: createHistogram(),
+    trend: trends ? createTrend() : undefined,
   }
 }
 
@@ -226,6 +236,7 @@ function tally(
   isUnpriced: boolean,
 ): void {
   row.requests++
+  row.trend?.add(usage.ts_ms)
   if (usage.outcome === 'failed' || usage.outcome === 'truncated') row.failed++
   if (usage.outcome === 'refused') row.refused++
   else if (usage.ms !== undefined) row.latency.add(usage.ms)
@@ -244,19 +255,32 @@ function tally(
   if (cost !== undefined) row.costUsd = (row.costUsd ?? 0) + cost
 }
 
+/** Most requests first. */
+export function byRequests(a: { requests: number }, b: { requests: number }): number {
+  return b.requests - a.requests
+}
+
 function finish(row: Tally): UsageTotals {
-  const { latency, group: _, ...counts } = row
+  const { group: _, ...counts } = row
   return {
     ...counts,
-    latencyMs: {
-      p50: roundMs(latency.percentile(0.5)),
-      p95: roundMs(latency.percentile(0.95)),
-    },
+    costUsd: readCost(row.costUsd, row.unpriced),
+    latencyMs: readLatency(row.latency),
   }
 }
 
-function roundMs(value: number | undefined): number | undefined {
-  return value === undefined ? undefined : Math.round(value)
+/** A sum of costs; `undefined` where all that is known of it are requests that cost nothing. */
+export function readCost(sumUsd: number | undefined, unpriced: number): number | undefined {
+  return sumUsd === 0 && unpriced > 0 ? undefined : sumUsd
+}
+
+/** The percentiles that are shown, in whole milliseconds. */
+export function readLatency(latency: Histogram): UsageTotals['latencyMs'] {
+  const read = (fraction: number): number | undefined => {
+    const value = latency.percentile(fraction)
+    return value === undefined ? undefined : Math.round(value)
+  }
+  return { p50: read(0.5), p95: read(0.95) }
 }
 
 /** A model rests and is skipped before any attempt, so the request's own model is what counts. */

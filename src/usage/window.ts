@@ -3,7 +3,7 @@
  * a time zone; `--until` on one of them covers the whole of it, on an instant it is exclusive.
  */
 import { ProxyError } from '../errors/proxy-error.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../errors/nearest.ts'
 import {
   addCalendar,
   daysInMonth,
@@ -124,6 +124,17 @@ export function resolveWindow(
     )
   }
   return { sinceMs, untilMs, label: renderLabel(since, until) }
+}
+
+/**
+ * How a valid `--since` or `--until` goes on with time: `today` means another day every day, `24h` reaches
+ * less far back every moment; a date, a time of day and `now` are said once and stay.
+ */
+export function movementOf(text: string): 'still' | 'daily' | 'rolling' {
+  const plain = readable(text)
+  if (plain === 'now') return 'still'
+  if (readRolling(plain) !== undefined) return 'rolling'
+  return /^[a-z]/.test(plain) ? 'daily' : 'still'
 }
 
 /**

@@ -3,8 +3,8 @@
  * hours long where the clocks change, and it begins at its first instant even where midnight is skipped.
  */
 import { ProxyError } from '../errors/proxy-error.ts'
+import { nearest } from '../errors/nearest.ts'
 import { localZoneName } from './local-zone.ts'
-import { nearest } from './nearest.ts'
 
 export interface Zone {
   /** IANA name. */

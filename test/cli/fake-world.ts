@@ -176,6 +176,7 @@ export function createFake(options: FakeOptions = {}): FakeRun {
         hangUps.delete(listener)
       }
     },
+    onSuspend: () => () => {},
     watchConfig(watched) {
       watches.push(watched)
       return Promise.resolve({

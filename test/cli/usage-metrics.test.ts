@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { renderCount, renderDuration, renderUsd } from '../../src/cli/usage-metrics.ts'
+import { renderCount, renderUsd } from '../../src/cli/usage-metrics.ts'
 
 test('counts shrink to four figures and never lose a unit on the way', () => {
   const cases: readonly (readonly [number, string, string])[] = [
@@ -39,16 +39,4 @@ test('a cost that is not nothing never looks like nothing', () => {
     assert.equal(renderUsd(usd, false), short)
     assert.equal(renderUsd(usd, true), exact)
   }
-})
-
-test('durations grow from milliseconds to minutes', () => {
-  const cases: readonly (readonly [number, string])[] = [
-    [2, '2ms'],
-    [999, '999ms'],
-    [1850, '1.9s'],
-    [59_940, '59.9s'],
-    [59_960, '1m00s'],
-    [125_000, '2m05s'],
-  ]
-  for (const [ms, words] of cases) assert.equal(renderDuration(ms), words)
 })

@@ -1,149 +1,17 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { Chalk } from 'chalk'
-import type { CommandIo, GlobalFlags } from '../../src/cli/io.ts'
 import { displayWidth } from '../../src/cli/table.ts'
-import { createUsageCommand } from '../../src/cli/usage.ts'
-import type { Config, Model } from '../../src/config/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import { renderLine } from '../../src/usage/ledger.ts'
 import type { UsageRecord } from '../../src/usage/record.ts'
-
-// Sunday 22 November 2026, 15:12 in London.
-const NOW = Date.UTC(2026, 10, 22, 15, 12)
-const CLAUDE = 'claude-sonnet-4-20250514'
-
-function record(rest: Partial<UsageRecord> = {}): UsageRecord {
-  return {
-    ts: '2026-11-22T12:00:00.000Z',
-    id: 'req_1',
-    user: 'user-a',
-    api: 'chat',
-    model: 'gpt-5',
-    served_model: 'gpt-5',
-    provider: 'openai',
-    status: 200,
-    outcome: 'ok',
-    prompt_tokens: 6666,
-    completion_tokens: 938,
-    total_tokens: 7604,
-    cached_tokens: 3103,
-    cache_write_tokens: 0,
-    reasoning_tokens: 0,
-    ms: 1900,
-    ...rest,
-  }
-}
-
-/** The day of the mock-up in cli.md: 65 requests for gpt-5 (4 answered by Claude), 33 for Claude, 4 for local. */
-function mockUpDay(): UsageRecord[] {
-  const claude = { model: CLAUDE, served_model: CLAUDE, provider: 'anthropic' }
-  const local = { user: 'user-b', model: 'local', served_model: 'local', provider: 'ollama' }
-  return [
-    ...Array.from({ length: 58 }, () => record()),
-    ...Array.from({ length: 4 }, () => record({ ...claude, model: 'gpt-5' })),
-    ...Array.from({ length: 3 }, () => record({ outcome: 'failed', status: 502 })),
-    ...Array.from({ length: 33 }, () =>
-      record({
-        ...claude,
-        prompt_tokens: 8739,
-        completion_tokens: 1248,
-        cached_tokens: 3636,
-        total_tokens: 9987,
-      }),
-    ),
-    ...Array.from({ length: 4 }, () =>
-      record({
-        ...local,
-        prompt_tokens: 2275,
-        completion_tokens: 300,
-        cached_tokens: 0,
-        total_tokens: 2575,
-      }),
-    ),
-  ]
-}
-
-interface RunOptions {
-  readonly records?: readonly UsageRecord[]
-  readonly log?: string
-  /** Columns of a terminal; absent: a pipe. */
-  readonly terminal?: number
-  readonly flags?: Partial<GlobalFlags>
-  readonly stdin?: string
-  readonly loadConfig?: () => Promise<Config>
-  readonly colour?: 0 | 1
-}
-
-interface Ran {
-  readonly stdout: string
-  readonly stderr: string
-  readonly exitCode: number
-}
-
-const LOCAL_MODEL: Model = {
-  name: 'local',
-  provider: 'ollama',
-  upstreamName: 'qwen3:8b',
-  maxTokens: undefined,
-  strict: false,
-  price: undefined,
-  rules: {},
-}
-
-/** As much of a config as the command reads. */
-function configWith(log: string): Config {
-  const models = new Map([['local', LOCAL_MODEL]])
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return { log, models } as unknown as Config
-}
+import { CLAUDE, configWith, mockUpDay, record, run } from './usage-run.ts'
+import type { RunOptions } from './usage-run.ts'
 
 async function failToLoad(): Promise<Config> {
   throw new ProxyError('config_invalid', 'aiproxy.yaml:3:1 unknown key "modles".')
-}
-
-/** Runs the command over a log in a folder of its own; the log is the config's unless `--log` is given. */
-async function run(
-  t: TestContext,
-  args: readonly string[],
-  options: RunOptions = {},
-): Promise<Ran> {
-  const cwd = mkdtempSync(join(tmpdir(), 'aiproxy-usage-'))
-  t.after(() => rmSync(cwd, { recursive: true, force: true }))
-  const path = join(cwd, 'usage.jsonl')
-  const log = options.log ?? options.records?.map((one) => `${renderLine(one)}\n`).join('')
-  if (log !== undefined) writeFileSync(path, log)
-  const written = { stdout: '', stderr: '' }
-  const stdin = Readable.from(options.stdin === undefined ? [] : [options.stdin])
-  const io: CommandIo = {
-    stdout: {
-      write: (text) => ((written.stdout += text), true),
-      isTTY: options.terminal !== undefined,
-      columns: options.terminal,
-    },
-    stderr: { write: (text) => ((written.stderr += text), true) },
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    stdin: stdin as unknown as NodeJS.ReadStream,
-    env: {},
-    cwd,
-    home: cwd,
-    now: () => NOW,
-    paintOut: new Chalk({ level: options.colour ?? 0 }),
-    paintErr: new Chalk({ level: options.colour ?? 0 }),
-    flags: { verbose: 0, ...options.flags },
-    loadConfig: options.loadConfig ?? (async () => configWith(path)),
-    exitCode: 0,
-  }
-  const zone = args.includes('--tz') ? [] : ['--tz', 'Europe/London']
-  await createUsageCommand(io)
-    .exitOverride()
-    .parseAsync([...zone, ...args], { from: 'user' })
-  return { ...written, exitCode: io.exitCode }
 }
 
 /** The shape of cli.md §5, as far as these tests read it. */
@@ -165,7 +33,9 @@ interface UsageJson {
     readonly costUsd: number | null
     readonly costIsMinimum: boolean
   }
+  readonly rowsLeftOut: number
   readonly unpricedModels: readonly string[]
+  readonly prices: unknown
   readonly source: { readonly files: readonly string[]; readonly lines: number }
 }
 
@@ -197,6 +67,7 @@ TOTAL                              102  730.8K  103.4K  321.7K  ≥$2.13
     ran.stderr,
     `
 4 by failover (gpt-5 → claude-sonnet-4-20250514) · 3 failed · p50 1.9s
+list prices: OpenAI 2026-11-18, Anthropic 2026-10-24
 ! local has no price: 4 requests shown as –, the total is a minimum.   → price: in aiproxy.yaml
 `,
   )
@@ -252,6 +123,7 @@ test('--json agrees with the log to the token', async (t) => {
       prompt: sum((one) => one.prompt_tokens),
       completion: sum((one) => one.completion_tokens),
       cached: sum((one) => one.cached_tokens),
+      cacheWrite: sum((one) => one.cache_write_tokens),
       reasoning: sum((one) => one.reasoning_tokens),
       total: sum((one) => one.total_tokens),
     })
@@ -268,8 +140,10 @@ test('--json has the contract’s shape, whatever the grouping', async (t) => {
       'window',
       'by',
       'rows',
+      'rowsLeftOut',
       'totals',
       'unpricedModels',
+      'prices',
       'source',
     ])
     assert.equal(report.schema, 'aiproxy.usage/1')
@@ -315,7 +189,7 @@ test('--json says null for an unknown price, and zero for nothing at all', async
 test('no log yet: the shape stays, the exit code is 0, and stderr says where it was looked for', async (t) => {
   const table = await run(t, [])
   assert.equal(table.stdout, 'No usage recorded yet.\n')
-  assert.equal(table.stderr, '\nlog: usage.jsonl\n')
+  assert.equal(table.stderr, 'log: usage.jsonl\n')
   assert.equal(table.exitCode, 0)
   const report = await json(t, [], {})
   assert.deepEqual(report.rows, [])
@@ -342,7 +216,7 @@ No usage in this window.
   )
   assert.equal(
     ran.stderr,
-    '\nlog: usage.jsonl covers Sun 22 Nov 2026 12:00 → Sun 22 Nov 2026 12:00, 102 lines\n',
+    'log: usage.jsonl covers Sun 22 Nov 2026 12:00 → Sun 22 Nov 2026 12:00, 102 lines\n',
   )
   assert.equal(ran.exitCode, 0)
 })
@@ -364,7 +238,7 @@ test('rows are ordered by cost with the unknown last, by time where there is one
   assert.deepEqual(await users('--by', 'user', '--sort', 'cost', '-r'), ['a', 'b', 'c'])
   assert.deepEqual(await users('--by', 'user', '--top', '2'), ['c', 'b'])
   const top = await run(t, ['--by', 'user', '--top', '2'], { records })
-  assert.match(top.stderr, /… 1 more rows, all in the total/)
+  assert.match(top.stderr, /… 1 more row, all in the total/)
   assert.match(top.stdout, /TOTAL +3 /)
 })
 
@@ -393,7 +267,7 @@ test('a mocked answer shows no price and raises no warning', async (t) => {
   const { stdout, stderr } = await run(t, [], { records: [record({ mock: true })] })
   assert.match(stdout, /gpt-5 +1 .* –\n/)
   assert.ok(!stdout.includes('≥'))
-  assert.equal(stderr, '\n1 mocked · p50 1.9s\n')
+  assert.equal(stderr, '1 mocked · p50 1.9s\n')
 })
 
 test('CSV and TSV have whole figures, empty cells for the unknown, and run no formulas', async (t) => {
@@ -537,10 +411,109 @@ test('the fixture log of the contract’s own line reads as the contract says', 
       requests: 1,
       failed: 0,
       failovers: 1,
-      tokens: { prompt: 13, completion: 39, cached: 0, reasoning: 0, total: 52 },
+      tokens: { prompt: 13, completion: 39, cached: 0, cacheWrite: 0, reasoning: 0, total: 52 },
       costUsd: 0.000624,
       unpricedRequests: 0,
       latencyMs: { p50: 840, p95: 840 },
     },
   ])
+})
+
+test('what failed and cost nothing does not make an unknown price look like $0.00', async (t) => {
+  const local = { model: 'local', served_model: 'local', provider: 'ollama' }
+  const { prompt_tokens: _p, completion_tokens: _c, total_tokens: _t, ...untold } = record(local)
+  const records = [record(local), { ...untold, outcome: 'failed' } as const]
+  const { stdout } = await run(t, [], { records })
+  assert.ok(!stdout.includes('$'), stdout)
+  const { rows, totals } = await json(t, [], { records })
+  assert.equal(rows[0]?.costUsd, null)
+  assert.equal(totals.costUsd, null)
+  const csv = await run(t, ['--csv'], { records })
+  assert.match(csv.stdout, /,7604,,1900,1900,1\n$/)
+})
+
+test('a terminal with room shows how requests lie in time; a pipe, JSON and a table by time do not', async (t) => {
+  const records = [
+    record({ ts: '2026-11-22T00:30:00.000Z' }),
+    ...Array.from({ length: 8 }, () => record({ ts: '2026-11-22T14:30:00.000Z' })),
+    record({ ts: '2026-11-22T08:10:00.000Z', user: 'user-b' }),
+  ]
+  const { stdout } = await run(t, ['--since', 'today', '--by', 'user'], { records, terminal: 100 })
+  const lines = stdout.split('\n')
+  assert.match(lines[2] ?? '', /SHARE +TREND$/)
+  // Twelve parts of 15 h 12 min: one request in the first, eight in the last, one in the middle.
+  assert.match(lines[4] ?? '', /^user-a .* ▁ {10}█$/)
+  assert.match(lines[5] ?? '', /^user-b .* {8}█$/)
+  const total = lines.find((line) => line.startsWith('TOTAL')) ?? ''
+  assert.equal(total.slice(-12), '▁     ▁    █'.slice(-12))
+  for (const [args, options] of [
+    [['--by', 'user'], {}],
+    [['--by', 'user,day'], { terminal: 200 }],
+    [['--by', 'user', '--format', 'md'], { terminal: 200 }],
+    [['--by', 'user,model'], { terminal: 72 }],
+  ] as const) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const other = await run(t, args, { records, ...options })
+    assert.ok(!other.stdout.includes('TREND') && !other.stdout.includes('▁'), other.stdout)
+  }
+})
+
+test('PROVIDER goes after CACHED on a narrow terminal, where rows are told apart without it', async (t) => {
+  const records = mockUpDay()
+  const heads = async (by: string, terminal: number): Promise<string> =>
+    (await run(t, ['--by', by], { records, terminal })).stdout
+      .split('\n')
+      .find((line) => line.includes('REQS')) ?? ''
+  assert.match(await heads('user,served,provider', 100), /PROVIDER.*CACHED.*COST/)
+  assert.match(await heads('user,served,provider', 76), /PROVIDER.*OUTPUT +COST$/)
+  assert.doesNotMatch(await heads('user,served,provider', 66), /PROVIDER/)
+  assert.match(await heads('provider', 40), /^PROVIDER/)
+  assert.match(await heads('user,provider', 40), /^USER +PR/)
+})
+
+test('a heading with many filters is broken between them, not in them', async (t) => {
+  const filters = ['user-a', 'user-b', 'user-c', 'user-d'].flatMap((name) => ['-u', name])
+  const { stdout } = await run(t, ['--since', 'today', ...filters], {
+    records: mockUpDay(),
+    terminal: 60,
+  })
+  const heading = stdout.split('\n').slice(0, 4)
+  assert.deepEqual(heading, [
+    'Usage · today',
+    '  Sun 22 Nov 2026 00:00 → now 15:12 (Europe/London)',
+    '  user user-a · user user-b · user user-c · user user-d',
+    '',
+  ])
+})
+
+test('the config’s log is read with what a rotation made of it, not with its other neighbours', async (t) => {
+  const line = `${renderLine(record())}\n`
+  const files = {
+    'usage.jsonl.1': line,
+    'usage.jsonl-20261101': line,
+    'usage.jsonl.bak': line,
+    'other.jsonl': line,
+  }
+  const { totals, source } = await json(t, [], { records: [record()], files })
+  assert.equal(totals.requests, 3)
+  assert.deepEqual(source.files, ['usage.jsonl', 'usage.jsonl-20261101', 'usage.jsonl.1'])
+  const named = await json(t, ['--log', 'usage.jsonl'], { records: [record()], files })
+  assert.equal(named.totals.requests, 1)
+})
+
+test('JSON and the notes say of which day the list prices are; without costs they do not', async (t) => {
+  const report = await json(t, [], { records: [record()] })
+  assert.deepEqual(report.prices, { openai: '2026-11-18', anthropic: '2026-10-24' })
+  assert.equal((await json(t, ['--no-cost'], { records: [record()] })).prices, null)
+  const { stderr } = await run(t, [], { records: [record()] })
+  assert.match(stderr, /list prices: OpenAI 2026-11-18, Anthropic 2026-10-24/)
+  assert.ok(!(await run(t, ['--no-cost'], { records: [record()] })).stderr.includes('prices'))
+})
+
+test('--top says how many rows it leaves out, to programs too', async (t) => {
+  const records = ['a', 'b', 'c'].map((user) => record({ user }))
+  const report = await json(t, ['--by', 'user', '--top', '1'], { records })
+  assert.equal(report.rows.length, 1)
+  assert.equal(report.rowsLeftOut, 2)
+  assert.equal(report.totals.requests, 3)
 })

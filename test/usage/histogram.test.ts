@@ -47,3 +47,31 @@ test('zeros are zero, and no values have no percentile', () => {
   for (let i = 0; i < 100; i++) histogram.add(0)
   assert.equal(histogram.percentile(0.5), 0)
 })
+
+test('one that takes in another answers as if it had counted all itself', () => {
+  for (const [few, many] of [
+    [10, 20],
+    [40, 60],
+    [100, 30],
+    [500, 800],
+  ] as const) {
+    const [a, b, both] = [createHistogram(), createHistogram(), createHistogram()]
+    for (let i = 0; i < few; i++) {
+      a.add(i * 3)
+      both.add(i * 3)
+    }
+    for (let i = 0; i < many; i++) {
+      b.add(i * 7)
+      both.add(i * 7)
+    }
+    a.absorb(b)
+    for (const fraction of [0, 0.5, 0.95, 1]) {
+      const expected = both.percentile(fraction) ?? NaN
+      const seen = a.percentile(fraction) ?? NaN
+      assert.ok(Math.abs(seen - expected) <= 0.02 * expected, `${few}+${many} ${fraction}: ${seen}`)
+    }
+  }
+  const empty = createHistogram()
+  empty.absorb(createHistogram())
+  assert.equal(empty.percentile(0.5), undefined)
+})

@@ -5,32 +5,9 @@ import { createReport } from '../../src/usage/report.ts'
 import type { GroupKey, ReportOptions, UsageFilters, UsageReport } from '../../src/usage/report.ts'
 import type { LoggedUsage } from '../../src/usage/scan.ts'
 import { resolveZone } from '../../src/usage/zone.ts'
+import { loggedUsage as usage } from './logged-usage.ts'
 
-const NOON = Date.UTC(2026, 10, 22, 12)
 const NO_FILTERS: UsageFilters = { users: [], models: [], providers: [], outcomes: [] }
-
-function usage(rest: Partial<LoggedUsage> = {}): LoggedUsage {
-  return {
-    ts_ms: NOON,
-    user: 'user-a',
-    api: 'chat',
-    model: 'gpt-5',
-    served_model: 'gpt-5',
-    provider: 'openai',
-    outcome: 'ok',
-    prompt_tokens: 1000,
-    completion_tokens: 100,
-    total_tokens: 1100,
-    cached_tokens: 0,
-    cache_write_tokens: 0,
-    cache_write_1h_tokens: undefined,
-    reasoning_tokens: 0,
-    estimated: false,
-    mock: false,
-    ms: 800,
-    ...rest,
-  }
-}
 
 const REFUSED = {
   outcome: 'refused',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
-import { parseMoment, renderWindow, resolveWindow } from '../../src/usage/window.ts'
+import { movementOf, parseMoment, renderWindow, resolveWindow } from '../../src/usage/window.ts'
 import { fromWall, renderBucket, resolveZone, startOf } from '../../src/usage/zone.ts'
 
 const LONDON = resolveZone('Europe/London')
@@ -168,6 +168,26 @@ test('zones off the hour', () => {
   )
 })
 
+test('zones at the ends of the world, and days that are not the one in London', () => {
+  const far: readonly (readonly [zone: string, today: string, tomorrow: string])[] = [
+    ['Pacific/Kiritimati', '2026-11-22T10:00Z', '2026-11-23T10:00Z'],
+    ['Pacific/Chatham', '2026-11-22T10:15Z', '2026-11-23T10:15Z'],
+    ['Pacific/Auckland', '2026-11-22T11:00Z', '2026-11-23T11:00Z'],
+    ['Pacific/Pago_Pago', '2026-11-22T11:00Z', '2026-11-23T11:00Z'],
+    ['Pacific/Marquesas', '2026-11-22T09:30Z', '2026-11-23T09:30Z'],
+    ['America/St_Johns', '2026-11-22T03:30Z', '2026-11-23T03:30Z'],
+  ]
+  for (const [name, today, tomorrow] of far) {
+    check([['today', today, tomorrow]], NOW, resolveZone(name))
+  }
+  // Chatham's clocks go forward on 27 September 2026: a day of 23 hours at +12:45, then +13:45.
+  check(
+    [['2026-09-27', '2026-09-26T11:15Z', '2026-09-27T10:15Z']],
+    NOW,
+    resolveZone('Pacific/Chatham'),
+  )
+})
+
 test('every hour of two years is found again from its wall time, but for the hour that comes twice', () => {
   for (const name of ['Europe/London', 'America/New_York', 'Australia/Lord_Howe', 'UTC']) {
     const zone = resolveZone(name)
@@ -310,6 +330,17 @@ test('the window says what was asked for, and where it lies', () => {
     'Sun 1 Nov 2026 09:05 → now 15:12 (Europe/London)',
   )
   assert.equal(renderWindow(whole, undefined, options), 'the beginning → now 15:12 (Europe/London)')
+})
+
+test('what is said of days moves on daily, what is so long ago moves on always, the rest stays', () => {
+  const movements: Readonly<Record<string, readonly string[]>> = {
+    daily: ['today', 'Yesterday', 'this week', 'last-month', 'monday', 'last sun'],
+    rolling: ['15m', '24h', '7d', '1h 30m', '3MO'],
+    still: ['now', '09:30', '2026-11-01', '2026-11', '2026-11-01T09:30Z', '@1764000000'],
+  }
+  for (const [movement, texts] of Object.entries(movements)) {
+    for (const text of texts) assert.equal(movementOf(text), movement, text)
+  }
 })
 
 test('a window that ends before it begins is refused, with both ends', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { nearest } from '../../src/config/nearest.ts'
+import { nearest } from '../../src/errors/nearest.ts'
 
 const MODELS = ['gpt-5', 'gpt-4.1', 'claude-sonnet-4-20250514', 'local']
 const CASES: ReadonlyArray<readonly [string, readonly string[], string | undefined]> = [
