@@ -1,11 +1,8 @@
 /** `aiproxy usage --help`: examples first; every line fits 80 columns. A test holds it against the flags. */
-export const USAGE_HELP = `Usage: aiproxy usage [options]
-
-What was used, by whom, and what it cost: the usage log as a table for people,
+export const USAGE_HELP = `What was used, by whom, and what it cost: the usage log as a table for people,
 or as JSON, CSV or Markdown. Reads the log that the config names, with the
 rotated and compressed ones beside it.
 
-Examples
   aiproxy usage --since today
   aiproxy usage --since "last month" --until "last month" --by day
   aiproxy usage -u user-a --by served --json | jq .totals.costUsd
@@ -13,10 +10,13 @@ Examples
   aiproxy usage --log "logs/usage*.jsonl*" --by month,model --top 10
   aiproxy usage --reconcile completions_usage.csv
 
+Usage
+  aiproxy usage [options]
+
 Which requests
-  -S, --since <time>      from then on (default: the whole log)
+  -S, --since <time>      from then on; default: the whole log
   -U, --until <time>      up to then; a day, week or month is covered whole
-      --tz <zone>         IANA time zone, local or UTC (default: local)
+      --tz <zone>         IANA time zone, local or UTC; default: local
   -u, --user <name>       only this user
   -m, --model <id>        only this requested model
       --provider <name>   only this provider
@@ -28,9 +28,9 @@ Which requests
 
 Rows and columns
   -b, --by <list>         a row for each user, model, served, provider, outcome,
-                          hour, day, week, month (default: user,model)
+                          hour, day, week, month; default: user,model
       --sort <column>     by a column of the table or of CSV, largest first
-                          (default: by time where --by has one, else by cost)
+                          default: by time where --by has one, else by cost
   -r, --reverse           the other way round
       --top <n>           only the first n rows; the total stays that of all
       --wide              all columns
@@ -38,7 +38,7 @@ Rows and columns
       --no-cost           leave costs away
 
 Output
-      --format <format>   table, json, jsonl, csv, tsv or md (default: table)
+      --format <format>   table, json, jsonl, csv, tsv or md; default: table
       --json, --csv       short for --format json, --format csv
       --follow            go on as the log grows, until ^C (see below)
       --reconcile <file>  compare with a provider's export (see below)
