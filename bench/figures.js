@@ -1,15 +1,24 @@
 /** Single figures out of samples: per request or chunk, and what they come to over the rounds. */
 import { median, percentile, quotient, ratioOf } from './statistics.js'
 
+// Of less than this nothing can be concluded: the part of the time a program had its core, and the time
+// it ran where it was to be kept busy.
+const LEAST_OWN = 0.3
+const LEAST_CPU_MICROSECONDS = 30_000
+
 /** CPU microseconds per request; per content chunk of a stream. */
 export function cpuEach(sample, { chunks }) {
+  if (sample.chunks === undefined && !(sample.cpuMicroseconds >= LEAST_CPU_MICROSECONDS)) {
+    return undefined
+  }
   const pieces = sample.chunks ?? sample.requests * (chunks ?? 1)
   return quotient(sample.cpuMicroseconds, pieces)
 }
 
-/** Answers in a second of the time in which the program had its core. */
+/** Answers in a second of the time in which the program had its core; `undefined` where it seldom had it. */
 export function perSecond({ requests, seconds, waitMicroseconds = 0 }) {
-  return quotient(requests, seconds - waitMicroseconds / 1e6)
+  const own = seconds - waitMicroseconds / 1e6
+  return own < LEAST_OWN * seconds ? undefined : quotient(requests, own)
 }
 
 /** The share of the time in which the program ran, and in which it wanted to and others had its core. */

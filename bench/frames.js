@@ -93,12 +93,11 @@ export function createStampedChunk(dialect) {
 }
 
 function openaiStream(count) {
-  const delta = (text) => [{ index: 0, delta: { content: text }, finish_reason: null }]
   return {
     opening: [
       openaiEvent([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }]),
     ],
-    content: (text) => openaiEvent(delta(text)),
+    content: (text) => openaiEvent([{ index: 0, delta: { content: text }, finish_reason: null }]),
     closing: [
       openaiEvent([{ index: 0, delta: {}, finish_reason: 'stop' }]),
       openaiEvent([], { prompt_tokens: 25, completion_tokens: count, total_tokens: 25 + count }),

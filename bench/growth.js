@@ -2,12 +2,13 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { residentOf } from './machine.js'
-import { check, measure } from './requests.js'
+import { check, measure, runIn } from './requests.js'
 import { SCENARIOS } from './scenarios.js'
 import { startAiproxy, startFloor } from './targets.js'
 
 const RELAY = SCENARIOS.find(({ id }) => id === 'relay-64')
 const SLICE_SECONDS = 1
+const MOST_SLICES = 200
 const SETTLE_REQUESTS = 10_000
 const MANY_REQUESTS = 100_000
 
@@ -26,14 +27,14 @@ export async function measureUsers(counts, bench) {
     samples[name] = counts.map(() => [])
     const targets = []
     for (const users of counts) targets.push(bench.keep(await start({ ...order, users })))
-    for (const target of targets) await check(target, RELAY)
-    for (let round = 0; round <= bench.rounds; round += 1) {
-      bench.note(
-        `${round === 0 ? 'running in' : `round ${round}`}: ${name}, ${counts.join(', ')} users`,
-      )
+    for (const target of targets) {
+      await check(target, RELAY)
+      await runIn(target, RELAY, order)
+    }
+    for (let round = 1; round <= bench.rounds; round += 1) {
+      bench.note(`round ${round} of ${bench.rounds}: ${name}, ${counts.join(', ')} users`)
       for (const [index, target] of targets.entries()) {
-        const sample = await measure(target, RELAY, order)
-        if (round > 0) samples[name][index].push(sample)
+        samples[name][index].push(await measure(target, RELAY, order))
       }
     }
     for (const target of targets) await target.stop()
@@ -56,7 +57,7 @@ export async function measureFlatness(bench) {
     const before = await bench.upstream.count(RELAY.kind)
     let requests = 0
     let early
-    while (requests < MANY_REQUESTS) {
+    for (let slice = 0; requests < MANY_REQUESTS && slice < MOST_SLICES; slice += 1) {
       await measure(target, RELAY, order, SLICE_SECONDS)
       requests = (await bench.upstream.count(RELAY.kind)) - before
       if (requests >= SETTLE_REQUESTS) early ??= residentOf(target.pids) ?? null

@@ -59,7 +59,7 @@ function run(order) {
     const measure = async () => {
       await delay(warmupSeconds * 1000)
       measuring = true
-      const cost = await watchCost(order.pids, seconds)
+      const cost = await watchCost(order.pids, seconds, order.stamped)
       measuring = false
       measured = {
         ...cost,

@@ -12,15 +12,14 @@ const TICK_MICROSECONDS = 10_000
  * there is no /proc.
  */
 export function processorTime(pids) {
-  let cpuMicroseconds = 0
-  let waitMicroseconds = 0
+  const sum = { cpuMicroseconds: 0, waitMicroseconds: 0 }
   for (const pid of pids) {
     const one = schedulerTime(pid) ?? tickTime(pid)
     if (one === undefined) return undefined
-    cpuMicroseconds += one.cpuMicroseconds
-    waitMicroseconds += one.waitMicroseconds
+    sum.cpuMicroseconds += one.cpuMicroseconds
+    sum.waitMicroseconds += one.waitMicroseconds
   }
-  return { cpuMicroseconds, waitMicroseconds }
+  return sum
 }
 
 /** What was booked between two calls of `processorTime`; `cpuMicroseconds` is null where that is unknown. */

@@ -14,7 +14,7 @@ export function parseOptions(args, environment) {
     args,
     options: {
       rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '0.6' },
+      seconds: { type: 'string', default: '0.5' },
       only: { type: 'string' },
       full: { type: 'boolean', default: false },
       peers: { type: 'string', default: 'auto' },

@@ -7,8 +7,9 @@ import { nowMicroseconds } from './settings.js'
 const SLOTS = 10
 
 /**
- * A pace of one chunk every `periodMs`. `add(stream)` takes `{ socket, dialect, left, closing }`: `left`
- * chunks of `chunks[dialect]`, stamped with the time they are sent, then the bytes of `closing`. The clock
+ * A pace of one chunk every `periodMs`. `add(stream)` takes `{ socket, dialect, left, closing, last }`:
+ * `left` chunks of `chunks[dialect]`, stamped with the time they are sent, then the bytes of `closing`, and
+ * the end of the connection where it is the `last`. The clock
  * runs only while there are streams; where it was late it catches up, so that the rate holds.
  */
 export function createPace(periodMs, chunks) {
@@ -40,6 +41,7 @@ export function createPace(periodMs, chunks) {
       stream.left -= 1
       if (stream.left > 0 && !socket.destroyed) continue
       if (!socket.destroyed) socket.write(stream.closing)
+      if (stream.last) socket.end()
       streams.delete(stream)
       open -= 1
     }

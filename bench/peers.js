@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { USER, writeRbac } from './configs.js'
 import { childrenOf } from './machine.js'
 import { freePort, startListening, stop } from './programs.js'
-import { providerPath, startOf } from './targets.js'
+import { apiOf, providerPath, startOf } from './targets.js'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const JS_MODULE = 'ngx_http_js_module.so'
@@ -87,15 +87,15 @@ async function startNginx(name, templateName, { directory, cores, upstreamPort }
 }
 
 function askProxy(scenario) {
-  if (scenario.floorKind !== undefined || scenario.api !== apiOf(scenario.target)) return undefined
-  return { path: providerPath(scenario), headers: JSON_TYPE }
+  if (scenario.floorKind !== undefined) return undefined
+  return { path: providerPath(scenario), headers: JSON_TYPE, api: apiOf(scenario.target) }
 }
 
 // The seed's program speaks Chat Completions to its caller, and no streams. Its text leaves nginx's body
 // buffer at 16 KB, and a longer prompt does not reach the program.
 function askSeed({ api, stream, promptBytes = 0 }) {
   if (api !== 'chat' || stream || promptBytes > SEED_PROMPT_BYTES) return undefined
-  return { path: '/v1/chat/completions', headers: { ...JSON_TYPE, 'x-user': USER } }
+  return { path: '/v1/chat/completions', headers: { ...JSON_TYPE, 'x-user': USER }, api }
 }
 
 function findPortkey(directory) {
@@ -145,11 +145,7 @@ function askPortkey({ api, target, kind, floorKind }, upstreamPort) {
     floorKind === undefined
       ? at(kind)
       : { strategy: { mode: 'fallback' }, targets: [at(kind), at(floorKind)] }
-  return { path, headers: { ...JSON_TYPE, 'x-portkey-config': JSON.stringify(config) } }
-}
-
-function apiOf(target) {
-  return target === 'openai' ? 'chat' : 'messages'
+  return { path, headers: { ...JSON_TYPE, 'x-portkey-config': JSON.stringify(config) }, api }
 }
 
 function template(name, values) {

@@ -10,6 +10,8 @@ const PEERS = {
 }
 // Less than this and a program had time to spare: its figures are then those of an idle one.
 const SATURATED = 0.9
+// More than this, and a machine is too busy for what is counted in milliseconds.
+const BUSY = 0.1
 
 /** The table of the goals, with the machine and the command. */
 export function renderGoals(results) {
@@ -113,11 +115,18 @@ function noiseOf(scenarios) {
   const idle = scenarios
     .filter(({ connections, group }) => group === 'unary' && connections > 1)
     .filter((scenario) => {
-      const { ran, waited: held } = sharesOf(scenario.samples[scenario.base]?.[0] ?? {})
-      return ran + held < SATURATED
+      const busy = figureOf(scenario, scenario.base, (sample) => {
+        const { ran, waited: held } = sharesOf(sample)
+        return ran + held
+      })
+      return busy < SATURATED
     })
   return [
-    `Floor and aiproxy waited for their core ${percent(waited)} % of the time: other programs had it.${
+    `Floor and aiproxy waited for their core ${percent(waited)} % of the time${
+      waited > BUSY
+        ? ': **other programs had it. Milliseconds and requests/s are theirs as much as the programs’; do not trust them.**'
+        : '.'
+    }${
       idle.length === 0
         ? ''
         : ` The load could not fill the floor’s core in ${idle.map(({ id }) => id).join(', ')}.`

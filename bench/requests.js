@@ -6,9 +6,13 @@ import { post } from './programs.js'
 import { floorOf, requestBody, startAiproxy, startFloor } from './targets.js'
 import { runWrk } from './wrk.js'
 
-const WARMUP_SECONDS = 0.3
-// Programs are run in before anything counts: their code is compiled by then.
-const RUN_IN_SECONDS = 0.7
+const WARMUP_SECONDS = 0.2
+// Programs are run in before anything counts. Their code is compiled after so many requests, or so much
+// CPU time, and not before: a program on a busy machine takes longer, not fewer.
+const RUN_IN_REQUESTS = 10_000
+const RUN_IN_CPU_SECONDS = 2
+const RUN_IN_SLICE_SECONDS = 0.5
+const RUN_IN_SLICES = 20
 // A paced stream takes as long as it takes; its measurement covers at least so many of each.
 const STREAMS_EACH = 1.5
 const END_MARKS = { chat: 'data: [DONE]\n\n', messages: '"message_stop"' }
@@ -34,7 +38,8 @@ export async function measureGroup(scenarios, bench) {
       const samples = Object.fromEntries(takers.map(({ name }) => [name, []]))
       work.push({ scenario, takers, samples })
     }
-    for (const one of work) await measureRound(one, 0, group, failures)
+    const done = new Set()
+    for (const one of work) await runInAll(one, done, group, failures)
     for (let round = 1; round <= bench.rounds; round += 1) {
       for (const one of work) await measureRound(one, round, group, failures)
     }
@@ -50,8 +55,8 @@ export async function measureGroup(scenarios, bench) {
 
 /** One measurement of one program; `seconds` overrides what the bench was told. */
 export function measure(target, scenario, bench, seconds = bench.seconds) {
-  const { path, headers } = target.request(scenario)
-  const { api, connections, stream = false, stamped = false, pace } = scenario
+  const { path, headers, api } = target.request(scenario)
+  const { connections, stream = false, stamped = false, pace } = scenario
   const streamSeconds = pace === undefined ? 0 : (pace.chunks * pace.periodMs) / 1000
   const order = {
     port: target.port,
@@ -75,11 +80,27 @@ export function measure(target, scenario, bench, seconds = bench.seconds) {
   })
 }
 
+/** Gives a program enough of a scenario that its code for it is compiled. */
+export async function runIn(target, scenario, bench) {
+  let requests = 0
+  let cpuSeconds = 0
+  for (let slice = 0; slice < RUN_IN_SLICES; slice += 1) {
+    const sample = await measure(target, scenario, bench, RUN_IN_SLICE_SECONDS)
+    requests += sample.requests
+    cpuSeconds += (sample.cpuMicroseconds ?? 0) / 1e6
+    // A paced stream has the code of a burst, which comes before it.
+    if (scenario.stamped || requests >= RUN_IN_REQUESTS || cpuSeconds >= RUN_IN_CPU_SECONDS) return
+  }
+}
+
 /** One request: rejects where the answer is not whole, or did not come the way the scenario says. */
 export async function check(target, scenario) {
-  const { path, headers } = target.request(scenario)
-  const answer = await post({ port: target.port, path, headers, body: requestBody(scenario) })
-  const mark = scenario.stream ? END_MARKS[scenario.api].trim() : UNARY_MARK
+  const { path, headers, api } = target.request(scenario)
+  const sent = { port: target.port, path, headers, body: requestBody(scenario) }
+  const answer = await post(sent).catch((error) => {
+    throw new Error(`${scenario.id}: ${target.name} did not answer: ${error.message}`)
+  })
+  const mark = scenario.stream ? END_MARKS[api].trim() : UNARY_MARK
   if (answer.status !== 200 || !answer.text.includes(mark)) {
     throw new Error(
       `${scenario.id}: ${target.name} answered ${answer.status} ${answer.text.slice(0, 300)}`,
@@ -131,21 +152,33 @@ async function takersOf(scenario, targets, failures) {
   return takers
 }
 
-// Round 0 is the running in. Each round begins with another program: none always comes after the same one.
-async function measureRound({ scenario, takers, samples }, round, group, failures) {
-  group.note(
-    `${round === 0 ? 'running in' : `round ${round} of ${group.rounds}`}: ${scenario.title}`,
-  )
+// Scenarios that run the same code of a program share its running in, which `done` remembers.
+async function runInAll(work, done, group, failures) {
+  const { api, target: dialect, kind, promptBytes } = work.scenario
+  group.note(`running in: ${work.scenario.title}`)
+  await eachTaker(work, work.takers, failures, async (target) => {
+    const key = [target.name, api, dialect, kind, promptBytes].join(' ')
+    if (!done.has(key)) await runIn(target, work.scenario, group)
+    done.add(key)
+  })
+}
+
+// Each round begins with another program: none always comes after the same one.
+async function measureRound(work, round, group, failures) {
+  const { scenario, takers, samples } = work
+  group.note(`round ${round} of ${group.rounds}: ${scenario.title}`)
   const turn = round % Math.max(1, takers.length)
-  for (const target of [...takers.slice(turn), ...takers.slice(0, turn)]) {
+  const order = [...takers.slice(turn), ...takers.slice(0, turn)]
+  await eachTaker(work, order, failures, async (target) => {
+    samples[target.name].push(await measure(target, scenario, group))
+  })
+}
+
+// A peer that fails takes no further part.
+async function eachTaker({ scenario, takers, samples }, order, failures, step) {
+  for (const target of order.slice()) {
     try {
-      const sample = await measure(
-        target,
-        scenario,
-        group,
-        round === 0 ? RUN_IN_SECONDS : undefined,
-      )
-      if (round > 0) samples[target.name].push(sample)
+      await step(target)
     } catch (error) {
       leaveOut(target, scenario, error, failures)
       takers.splice(takers.indexOf(target), 1)

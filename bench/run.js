@@ -2,7 +2,7 @@
  * The bench: what aiproxy adds, as a ratio to the least this runtime can do, and beside the programs it
  * is compared with, where they are installed. See README.md beside this file.
  *
- *   npm run bench -- [--full] [--rounds 3] [--seconds 0.6] [--only unary,paced-relay,start]
+ *   npm run bench -- [--full] [--rounds 3] [--seconds 0.5] [--only unary,paced-relay,start]
  *                    [--peers auto|none|nginx,seed,portkey] [--portkey <folder>] [--load auto|node|wrk]
  *                    [--json <file>] [--from <file>] [--details] [--readme]
  *

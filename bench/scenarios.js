@@ -10,6 +10,8 @@ const RELAY = { api: 'chat', target: 'openai' }
 const TRANSLATED = { api: 'chat', target: 'anthropic' }
 const PEERS = ['nginx', 'seed', 'portkey']
 const PROGRAMS = ['floor', 'aiproxy', ...PEERS]
+const PASSING = ['floor', 'aiproxy', 'nginx', 'seed']
+const KNOWING = ['floor', 'aiproxy', 'seed', 'portkey']
 const TWICE = ['floor-twice', 'aiproxy', 'seed', 'portkey']
 const STREAM = { stream: true, connections: 100 }
 const BURST = { ...STREAM, kind: 'sse', chunks: STREAM_CHUNKS }
@@ -37,7 +39,7 @@ export const SCENARIOS = [
     group: 'unary',
     kind: 'unary',
     connections,
-    programs: PROGRAMS,
+    programs: connections === 64 ? PROGRAMS : PASSING,
   })),
   {
     ...TRANSLATED,
@@ -46,7 +48,7 @@ export const SCENARIOS = [
     group: 'unary',
     kind: 'unary',
     connections: 64,
-    programs: PROGRAMS,
+    programs: KNOWING,
   },
   {
     api: 'messages',
@@ -56,7 +58,7 @@ export const SCENARIOS = [
     group: 'unary',
     kind: 'unary',
     connections: 64,
-    programs: PROGRAMS,
+    programs: KNOWING,
   },
   {
     ...RELAY,
@@ -77,7 +79,7 @@ export const SCENARIOS = [
     kind: 'refused',
     floorKind: 'unary',
     connections: 64,
-    programs: TWICE,
+    programs: ['floor-twice', 'aiproxy', 'seed'],
   },
   {
     ...RELAY,
@@ -93,7 +95,7 @@ export const SCENARIOS = [
     id: 'burst-translated',
     title: `burst, Anthropic to Chat: 100 streams of ${STREAM_CHUNKS} chunks`,
     group: 'streams',
-    programs: PROGRAMS,
+    programs: KNOWING,
   },
   {
     ...RELAY,
@@ -109,7 +111,7 @@ export const SCENARIOS = [
     id: 'paced-translated',
     title: 'paced, Anthropic to Chat: 100 streams, a chunk every 10 ms',
     group: 'streams',
-    programs: ['direct', ...PROGRAMS],
+    programs: ['direct', 'floor', 'aiproxy'],
   },
   ...SIZES.map(({ id, label, promptBytes, full }) => ({
     ...RELAY,

@@ -1,7 +1,8 @@
 /**
  * What is always measured: the bare floor and aiproxy; and the provider behind them. A target is
  * `{ name, port, pids, request(scenario), stop() }`; `request` gives the path and the headers by which the
- * target is asked for what a scenario wants, `undefined` where it cannot do that.
+ * target is asked for what a scenario wants, and the `api` whose shape its answer has; `undefined` where it
+ * cannot do that.
  */
 import { fileURLToPath } from 'node:url'
 import { USER, modelOf, writeAiproxyConfig } from './configs.js'
@@ -12,7 +13,12 @@ const API_PATHS = { chat: '/v1/chat/completions', messages: '/v1/messages' }
 
 /** The path at which a provider of this dialect answers in this kind. */
 export function providerPath({ target, kind }) {
-  return `/${kind}${target === 'openai' ? API_PATHS.chat : API_PATHS.messages}`
+  return `/${kind}${API_PATHS[apiOf(target)]}`
+}
+
+/** The API a provider of this dialect speaks. */
+export function apiOf(target) {
+  return target === 'openai' ? 'chat' : 'messages'
 }
 
 /** The body of a request for a scenario, for all targets alike. */
@@ -35,7 +41,11 @@ export async function startUpstream({ directory, cores }) {
     name: 'direct',
     port,
     pids: [running.pid],
-    request: (scenario) => ({ path: providerPath(scenario), headers: JSON_TYPE }),
+    request: (scenario) => ({
+      path: providerPath(scenario),
+      headers: JSON_TYPE,
+      api: apiOf(scenario.target),
+    }),
     count: async (kind) =>
       JSON.parse((await post({ port, path: '/count', headers: {} })).text)[kind],
     stop: running.stop,
@@ -56,6 +66,7 @@ export function floorOf(variant) {
     request: (scenario) => ({
       path: `/${variant}${providerPath({ ...scenario, kind: scenario.floorKind ?? scenario.kind })}`,
       headers: JSON_TYPE,
+      api: apiOf(scenario.target),
     }),
   }
 }
@@ -75,7 +86,11 @@ export async function startAiproxy({ directory, cores, upstreamPort, users = 2 }
     name: 'aiproxy',
     port,
     pids: [running.pid],
-    request: ({ api }) => ({ path: API_PATHS[api], headers: { ...JSON_TYPE, 'x-user': USER } }),
+    request: ({ api }) => ({
+      path: API_PATHS[api],
+      headers: { ...JSON_TYPE, 'x-user': USER },
+      api,
+    }),
     ...startOf(running),
   }
 }

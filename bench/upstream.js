@@ -62,8 +62,7 @@ const server = createServer({ noDelay: true }, (socket) => {
         at += taken
         missing -= taken
         if (missing > 0) return
-        answer(socket, path)
-        if (last) socket.end()
+        answer(socket, path, last)
         path = ''
         continue
       }
@@ -83,23 +82,27 @@ const server = createServer({ noDelay: true }, (socket) => {
 })
 server.listen(Number(process.argv[2]), '127.0.0.1')
 
-function answer(socket, path) {
+function answer(socket, path, last) {
   const kind = path.slice(1, path.indexOf('/', 1))
   const dialect = path.endsWith('/messages') ? 'anthropic' : 'openai'
   if (kind in counts) counts[kind] += 1
+  if (paced.has(kind)) {
+    startPaced(socket, paced.get(kind), dialect, last)
+    return
+  }
   if (kind === 'unary') socket.write(UNARY[dialect])
   else if (kind === 'gone') socket.write(GONE)
   else if (kind === 'refused') socket.write(REFUSED)
   else if (kind === 'sse') socket.write(bursts[dialect])
-  else if (paced.has(kind)) startPaced(socket, paced.get(kind), dialect)
   else socket.write(jsonReply(200, counts))
+  if (last) socket.end()
 }
 
 // The first content comes at once: how long it then takes is the proxy's doing.
-function startPaced(socket, { chunks, pace, ends }, dialect) {
+function startPaced(socket, { chunks, pace, ends }, dialect, last) {
   const { head, closing } = ends[dialect]
   socket.write(Buffer.concat([head, stampedChunks[dialect].stamp(nowMicroseconds())]))
-  pace.add({ socket, dialect, left: chunks - 1, closing })
+  pace.add({ socket, dialect, left: chunks - 1, closing, last })
 }
 
 function perDialect(make) {

@@ -7,6 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { pinned } from './programs.js'
 import { watchCost } from './window.js'
 
+// No burst takes as long.
+const LONGEST_SECONDS = 60
+
 /**
  * Runs one order as load.js would. wrk keeps going while the warm-up and then the measured seconds pass,
  * so that connecting and the last requests under way are in no figure; what was answered meanwhile,
@@ -18,7 +21,7 @@ export async function runWrk(order, { directory, core, count }) {
   const wrk = startWrk(script, order, core)
   await Promise.race([delay(order.warmupSeconds * 1000), wrk.ended])
   const before = await count()
-  const cost = await watchCost(order.pids, order.seconds)
+  const cost = await watchCost(order.pids, order.seconds, false)
   const requests = (await count()) - before
   const said = await wrk.end()
   const found = /^RESULT (\d+) ([\d.]+) ([\d.]+) (\d+)$/m.exec(said)
@@ -33,13 +36,25 @@ export async function runWrk(order, { directory, core, count }) {
   }
 }
 
-// It runs until it is interrupted, which it takes as the end of its time.
+// It runs until it is interrupted, which it takes as the end of its time. Should nobody be left to do so, it
+// ends on its own.
 function startWrk(script, { port, path, connections }, core) {
   const url = `http://127.0.0.1:${port}${path}`
-  const args = ['-t1', `-c${connections}`, '-d3600s', '--timeout', '30s', '-s', script, url]
+  const args = [
+    '-t1',
+    `-c${connections}`,
+    `-d${LONGEST_SECONDS}s`,
+    '--timeout',
+    '30s',
+    '-s',
+    script,
+    url,
+  ]
   const [command, ...rest] = pinned(core, ['wrk', ...args])
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'close')
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
   let text = ''
   child.stdout.setEncoding('utf8')
   child.stdout.on('data', (more) => {
@@ -50,6 +65,7 @@ function startWrk(script, { port, path, connections }, core) {
     async end() {
       if (child.exitCode === null) child.kill('SIGINT')
       await ended
+      process.removeListener('exit', kill)
       return text
     },
   }
