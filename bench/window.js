@@ -7,8 +7,8 @@ const POLL_MS = 50
 const LEAST_RAN = 0.3
 // ... and so much must not have been spent waiting for its core, ...
 const LEAST_OWN = 0.9
-// ... but for so many times the time asked for nobody waits.
-const LONGEST = 6
+/** ... but for so many times the time asked for nobody waits. */
+export const LONGEST = 6
 
 /**
  * Waits until the processes have had their core for about `seconds`: while other programs hold it, or the

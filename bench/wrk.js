@@ -5,10 +5,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pinned } from './programs.js'
-import { watchCost } from './window.js'
+import { LONGEST, watchCost } from './window.js'
 
-// No burst takes as long.
-const LONGEST_SECONDS = 60
+// Beyond the longest burst: for asking the upstream, which is busy.
+const SPARE_SECONDS = 10
 
 /**
  * Runs one order as load.js would. wrk keeps going while the warm-up and then the measured seconds pass,
@@ -38,18 +38,10 @@ export async function runWrk(order, { directory, core, count }) {
 
 // It runs until it is interrupted, which it takes as the end of its time. Should nobody be left to do so, it
 // ends on its own.
-function startWrk(script, { port, path, connections }, core) {
+function startWrk(script, { port, path, connections, warmupSeconds, seconds }, core) {
+  const most = Math.ceil(warmupSeconds + LONGEST * seconds) + SPARE_SECONDS
   const url = `http://127.0.0.1:${port}${path}`
-  const args = [
-    '-t1',
-    `-c${connections}`,
-    `-d${LONGEST_SECONDS}s`,
-    '--timeout',
-    '30s',
-    '-s',
-    script,
-    url,
-  ]
+  const args = ['-t1', `-c${connections}`, `-d${most}s`, '--timeout', '30s', '-s', script, url]
   const [command, ...rest] = pinned(core, ['wrk', ...args])
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'close')
