@@ -9,7 +9,7 @@ import { startAiproxy, startFloor } from './targets.js'
 const RELAY = SCENARIOS.find(({ id }) => id === 'relay-64')
 const SLICE_SECONDS = 1
 const MOST_SLICES = 200
-const SETTLE_REQUESTS = 10_000
+const SETTLE_REQUESTS = 50_000
 const MANY_REQUESTS = 100_000
 
 /**
@@ -43,7 +43,7 @@ export async function measureUsers(counts, bench) {
 }
 
 /**
- * Memory after the first 10,000 requests and after 100,000, of fresh programs, in MB. Resolves with
+ * Memory after the first 50,000 requests, when the heap has found its size, and after 100,000, of fresh programs, in MB. Resolves with
  * `{ program: { early, late, requests } }`.
  */
 export async function measureFlatness(bench) {

@@ -89,7 +89,7 @@ function detailsOf(scenario, name) {
 
 function notesOf({ rounds, seconds, pinned, load, peers, failures = [], scenarios = [] }) {
   return [
-    `Medians of ${rounds} rounds of ${seconds} s (least and most in brackets), all programs in turn; load: ${load}. ${
+    `Medians of ${rounds} round${rounds === 1 ? '' : 's'} of ${seconds} s (least and most in brackets), all programs in turn; load: ${load}. ${
       pinned
         ? 'The measured program had one core, upstream and load another.'
         : 'Nothing could be pinned to a core: read the ratios with care.'

@@ -29,7 +29,7 @@ const USERS = { short: [2, 1000], full: [2, 100, 1000, 10_000] }
 const LOG_MEGABYTES = { short: [64], full: [1, 10, 100, 1000] }
 
 const options = readOptions()
-const results = options.from === undefined ? await run() : JSON.parse(readFileSync(options.from))
+const results = options.earlier ?? (await run())
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`)
 const goals = renderGoals(results)
 console.log(options.details ? `${goals}\n\n${renderDetails(results)}` : goals)
@@ -125,6 +125,9 @@ async function measureLogs(sizes, { rounds, directory }) {
 function readOptions() {
   try {
     const parsed = parseOptions(process.argv.slice(2), process.env)
+    if (parsed.from !== undefined) {
+      return { ...parsed, earlier: JSON.parse(readFileSync(parsed.from, 'utf8')) }
+    }
     if (!existsSync(fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url)))) {
       throw new Error('aiproxy is not built here. → npm run build')
     }
