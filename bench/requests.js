@@ -19,12 +19,12 @@ const END_MARKS = { chat: 'data: [DONE]\n\n', messages: '"message_stop"' }
 const UNARY_MARK = 'The quick brown fox'
 
 /**
- * Measures the scenarios of one group on freshly started programs. Resolves with `scenarios`, each with
+ * Measures scenarios on freshly started programs, whose files go into a directory of this title. Resolves with `scenarios`, each with
  * `samples` per program, one a round, and `idle`, the memory of each program before its first load.
  * A peer that fails is left out from there on, and `failures` says why; the others' failure rejects.
  */
-export async function measureGroup(scenarios, bench) {
-  const directory = join(bench.directory, scenarios[0].group)
+export async function measureGroup(title, scenarios, bench) {
+  const directory = join(bench.directory, title)
   mkdirSync(directory)
   const wanted = new Set(scenarios.flatMap(({ programs }) => programs))
   const group = { ...bench, directory }

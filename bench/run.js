@@ -87,15 +87,9 @@ async function measureAll(bench) {
   const { wanted, full } = options
   const measured = { scenarios: [], failures: [] }
   const scenarios = SCENARIOS.filter(({ id }) => wanted.has(id))
-  for (const group of new Set(scenarios.map((scenario) => scenario.group))) {
-    const {
-      scenarios: done,
-      failures,
-      idle,
-    } = await measureGroup(
-      scenarios.filter((scenario) => scenario.group === group),
-      bench,
-    )
+  for (const name of new Set(scenarios.map(programsOf))) {
+    const together = scenarios.filter((scenario) => programsOf(scenario) === name)
+    const { scenarios: done, failures, idle } = await measureGroup(name, together, bench)
     measured.scenarios.push(...done)
     measured.failures.push(...failures)
     measured.idle ??= idle
@@ -113,6 +107,11 @@ async function measureAll(bench) {
     measured.usage = await measureLogs(LOG_MEGABYTES[length], bench)
   }
   return measured
+}
+
+// The name of the programs a scenario runs on: those of its group, or its own.
+function programsOf({ group, apart, id }) {
+  return apart ? id : group
 }
 
 // The measurement of large logs is a program of its own, too; without it a plain one stands in.
