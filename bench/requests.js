@@ -19,9 +19,10 @@ const END_MARKS = { chat: 'data: [DONE]\n\n', messages: '"message_stop"' }
 const UNARY_MARK = 'The quick brown fox'
 
 /**
- * Measures scenarios on freshly started programs, whose files go into a directory of this title. Resolves with `scenarios`, each with
- * `samples` per program, one a round, and `idle`, the memory of each program before its first load.
- * A peer that fails is left out from there on, and `failures` says why; the others' failure rejects.
+ * Measures scenarios on freshly started programs, whose files go into a directory of this title. Resolves
+ * with `scenarios`, each with `samples` per program, one a round, and `idle`, the memory of each program
+ * before its first load. A peer that fails is left out from there on, and `failures` says why; the others'
+ * failure rejects.
  */
 export async function measureGroup(title, scenarios, bench) {
   const directory = join(bench.directory, title)
