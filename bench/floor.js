@@ -1,25 +1,47 @@
 /**
  * The floor: what a pass-through costs in this runtime when it does nothing at all. node:http in front,
  * undici's Pool.dispatch behind, the same settings aiproxy would choose, no logic in between.
- * First argument: port of the upstream. Prints its own port as one JSON line.
+ * Arguments: its own port, the upstream's.
+ *
+ * The first part of the path says which floor: `plain`; `parse`, which reads the request with one
+ * JSON.parse more; `twice`, which asks /gone first, lets that answer go, and asks again. The rest of the
+ * path is the upstream's.
  */
 import { createServer } from 'node:http'
 import { Pool } from 'undici'
 
-const pool = new Pool(`http://127.0.0.1:${process.argv[2]}`, {
-  connections: 512,
+const [port, upstreamPort] = process.argv.slice(2)
+const pool = new Pool(`http://127.0.0.1:${upstreamPort}`, {
   pipelining: 1,
   keepAliveTimeout: 60_000,
+  keepAliveMaxTimeout: 600_000,
   headersTimeout: 0,
   bodyTimeout: 0,
 })
 const HEADERS = ['content-type', 'application/json', 'authorization', 'Bearer bench']
 
-const forward = (request, response, body) => {
+const server = createServer((request, response) => {
+  const chunks = []
+  request.on('data', (chunk) => {
+    chunks.push(chunk)
+  })
+  request.on('end', () => {
+    const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
+    const at = request.url.indexOf('/', 1)
+    const path = request.url.slice(at)
+    const floor = request.url.slice(1, at)
+    if (floor === 'parse') JSON.parse(body.toString())
+    if (floor === 'twice') forgetFirst(path, response, body)
+    else forward(path, response, body)
+  })
+})
+server.listen(Number(port), '127.0.0.1')
+
+function forward(path, response, body) {
   let streaming = false
   const chunks = []
   pool.dispatch(
-    { path: request.url, method: 'POST', headers: HEADERS, body },
+    { path, method: 'POST', headers: HEADERS, body },
     {
       onRequestStart() {},
       onResponseStart(_controller, status, headers) {
@@ -51,17 +73,19 @@ const forward = (request, response, body) => {
   )
 }
 
-const server = createServer((request, response) => {
-  const chunks = []
-  request.on('data', (chunk) => {
-    chunks.push(chunk)
-  })
-  request.on('end', () => {
-    forward(request, response, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))
-  })
-})
-server.listen(0, '127.0.0.1', () => {
-  console.log(
-    JSON.stringify({ event: 'listening', url: `http://127.0.0.1:${server.address().port}` }),
+function forgetFirst(path, response, body) {
+  pool.dispatch(
+    { path: path.replace('/unary/', '/gone/'), method: 'POST', headers: HEADERS, body },
+    {
+      onRequestStart() {},
+      onResponseStart() {},
+      onResponseData() {},
+      onResponseEnd() {
+        forward(path, response, body)
+      },
+      onResponseError() {
+        response.destroy()
+      },
+    },
   )
-})
+}

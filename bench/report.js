@@ -1,160 +1,139 @@
-/** The results as Markdown, ready for a README. */
+/** The results as Markdown: one table for the README, and one of every figure for whoever doubts it. */
+import { cpuEach, figureOf, number, perSecond, sharesOf, table } from './figures.js'
+import { rowsOf } from './goals.js'
+import { median, percentile } from './statistics.js'
 
-/** The whole report. */
-export function renderReport(results) {
-  const lines = [
-    `Measured on ${results.machine}; ${results.rounds} rounds of ${results.seconds} s, medians; load: ${results.load}.`,
-    results.pinned
-      ? 'The measured program had one core to itself; upstream and load shared another.'
-      : 'Nothing could be pinned to a core: the programs disturbed each other, read the ratios with care.',
-    'Floor: bare `node:http` and undici `Pool.dispatch`, no logic. CPU: scheduler time of the whole process.',
+const PEERS = {
+  nginx: 'nginx `proxy_pass`',
+  seed: 'nginx + njs, the seed’s',
+  portkey: 'Portkey',
+}
+// Less than this and a program had time to spare: its figures are then those of an idle one.
+const SATURATED = 0.9
+// More than this, and a machine is too busy for what is counted in milliseconds.
+const BUSY = 0.1
+
+/** The table of the goals, with the machine and the command. */
+export function renderGoals(results) {
+  const rows = rowsOf(results)
+  const peers = Object.keys(PEERS).filter((name) => rows.some((row) => row.peers[name]))
+  const head = ['what', 'floor', '**aiproxy** ÷ floor', 'goal', 'reached']
+  const told = rows.filter(({ reached }) => reached !== undefined)
+  return [
+    `\`${results.command}\` on ${results.machine}: ${told.filter(({ reached }) => reached).length} of ${told.length} goals reached.`,
     '',
+    ...table(
+      [...head, ...peers.map((name) => `${PEERS[name]} ÷ floor`)],
+      rows.map(({ what, floor, aiproxy, goal, reached, peers: theirs }) => [
+        what,
+        floor ?? '',
+        aiproxy,
+        goal,
+        reached === undefined ? '' : reached ? 'yes' : '**no**',
+        ...peers.map((name) => theirs[name] ?? ''),
+      ]),
+    ),
+    '',
+    ...notesOf(results),
+  ].join('\n')
+}
+
+/** Every program of every scenario, in absolute figures. */
+export function renderDetails({ scenarios = [], idle = {} }) {
+  const head = [
+    'scenario',
+    'program',
+    'CPU µs per request or chunk',
+    'requests/s',
+    'ran, % of its core',
+    'waited for it, %',
+    'p50, p99 ms',
+    'first token p50, p99 ms',
+    'chunk late p50, p99 ms',
+    'memory, MB',
   ]
-  if (results.scenarios !== undefined) lines.push(...renderScenarios(results.scenarios), '')
-  if (results.memory !== undefined) lines.push(...renderMemory(results.memory), '')
-  if (results.starts !== undefined) lines.push(...renderStarts(results.starts), '')
-  if (results.commands !== undefined) lines.push(...renderCommands(results.commands), '')
-  if (results.usage !== undefined) lines.push(...renderUsage(results.usage), '')
-  lines.push('Not measured here: nginx + njs, other gateways, more than one machine.')
-  return lines.join('\n')
-}
-
-function renderScenarios(scenarios) {
-  const rows = scenarios.flatMap((scenario) => {
-    const ratio = (value) =>
-      spread(
-        scenario.aiproxy.map((sample, round) =>
-          quotient(value(sample), value(scenario.floor[round])),
-        ),
-      )
-    const programs = [
-      ...(scenario.direct.length > 0 ? [['no proxy', scenario.direct, '', '']] : []),
-      ['floor', scenario.floor, '1', '1'],
-      [
-        '**aiproxy**',
-        scenario.aiproxy,
-        ratio((sample) => cpuEach(sample, scenario)) + goalOf(scenario),
-        ratio(perSecond),
-      ],
-    ]
-    return programs.map(([name, samples, cpuRatio, rateRatio]) => [
-      scenario.title,
-      name,
-      name === 'no proxy' ? '' : number(median(samples.map((sample) => cpuEach(sample, scenario)))),
-      cpuRatio,
-      number(median(samples.map(perSecond))),
-      rateRatio,
-      number(median(samples.map((sample) => latency(sample, scenario).p50))),
-      number(median(samples.map((sample) => latency(sample, scenario).p99))),
-    ])
-  })
-  return table(
-    [
-      'scenario',
-      'program',
-      'CPU µs per request (streams: per chunk)',
-      'ratio (min–max)',
-      'requests/s',
-      'ratio (min–max)',
-      'p50 ms (streams: first byte)',
-      'p99 ms',
-    ],
-    rows,
+  const rows = scenarios.flatMap((scenario) =>
+    Object.keys(scenario.samples).map((name) => detailsOf(scenario, name)),
   )
+  return [
+    ...table(head, rows),
+    '',
+    `Idle, MB: ${Object.entries(idle)
+      .map(([name, megabytes]) => `${name} ${number(megabytes)}`)
+      .join(', ')}`,
+  ].join('\n')
 }
 
-function renderMemory({ idle, after }) {
-  return table(
-    ['resident memory, MB', 'floor', '**aiproxy**', 'ratio'],
-    [memoryRow('idle', idle), memoryRow('after all of the load', after)],
-  )
+function detailsOf(scenario, name) {
+  const figure = (value) => figureOf(scenario, name, value)
+  const pair = (key) => {
+    const [p50, p99] = [(one) => one[key]?.p50, (one) => one[key]?.p99].map(figure)
+    return p50 === undefined ? '' : `${number(p50)}, ${number(p99)}`
+  }
+  const firsts = scenario.samples[name].flatMap((sample) => sample.firsts ?? [])
+  return [
+    scenario.title,
+    name,
+    number(figure(cpuEach)),
+    number(figure(perSecond)),
+    percent(figure((sample) => sharesOf(sample).ran)),
+    percent(figure((sample) => sharesOf(sample).waited)),
+    pair('total'),
+    firsts.length === 0
+      ? ''
+      : `${number(percentile(firsts, 0.5))}, ${number(percentile(firsts, 0.99))}`,
+    pair('late'),
+    number(figure((sample) => sample.residentMegabytes)),
+  ]
 }
 
-function memoryRow(title, { floor, aiproxy }) {
-  return [title, number(floor), number(aiproxy), number(quotient(aiproxy, floor))]
+function notesOf({ rounds, seconds, pinned, load, peers, failures = [], scenarios = [] }) {
+  return [
+    `Medians of ${rounds} round${rounds === 1 ? '' : 's'} of ${seconds} s (least and most in brackets), all programs in turn; load: ${load}. ${
+      pinned
+        ? 'The measured program had one core, upstream and load another.'
+        : 'Nothing could be pinned to a core: read the ratios with care.'
+    }`,
+    `Floor: bare \`node:http\` and undici \`Pool.dispatch\`, no logic. CPU: the scheduler’s account of all threads. ${
+      peers.length === 0 ? 'No peers were found.' : `Peers: ${peers.join(', ')}.`
+    }`,
+    ...noiseOf(scenarios),
+    ...failures.map(
+      ({ program, scenario, why }) => `Left out: ${program} in ${scenario}: ${why.slice(0, 200)}`,
+    ),
+  ]
 }
 
-function renderStarts({ floor, aiproxy }) {
-  return table(
-    ['start to first answer, ms', 'floor', '**aiproxy**', 'ratio'],
-    [
-      [
-        `median of ${floor.length}`,
-        number(median(floor)),
-        number(median(aiproxy)),
-        number(quotient(median(aiproxy), median(floor))),
-      ],
-    ],
-  )
-}
-
-function renderCommands(times) {
-  const base = median(times['node -e 0'])
-  return table(
-    ['command, start to end', 'ms', 'ratio'],
-    Object.entries(times).map(([name, values]) => [
-      `\`${name}\``,
-      number(median(values)),
-      number(quotient(median(values), base)),
-    ]),
-  )
-}
-
-function renderUsage({ megabytes, times, peakMegabytes }) {
-  const base = median(times['wc -l'])
-  const rows = Object.entries(times).map(([name, values]) => [
-    `\`${name}\``,
-    number(median(values)),
-    number(quotient(median(values), base)),
-    name === 'wc -l' ? '' : number(peakMegabytes),
+// How far the figures can be trusted: whether others used the core, and whether the load was enough.
+function noiseOf(scenarios) {
+  const samples = scenarios.flatMap(({ samples: all }) => [
+    ...(all.floor ?? all['floor-twice'] ?? []),
+    ...(all.aiproxy ?? []),
   ])
-  return table([`usage log of ${megabytes} MB`, 'ms', 'ratio', 'peak memory, MB'], rows)
+  const waited = median(samples.map((sample) => sharesOf(sample).waited))
+  if (waited === undefined) return []
+  const idle = scenarios
+    .filter(({ connections, group }) => group === 'unary' && connections > 1)
+    .filter((scenario) => {
+      const busy = figureOf(scenario, scenario.base, (sample) => {
+        const { ran, waited: held } = sharesOf(sample)
+        return ran + held
+      })
+      return busy < SATURATED
+    })
+  return [
+    `Floor and aiproxy waited for their core ${percent(waited)} % of the time${
+      waited > BUSY
+        ? ': **other programs had it. Milliseconds and requests/s are theirs as much as the programs’; do not trust them.**'
+        : '.'
+    }${
+      idle.length === 0
+        ? ''
+        : ` The load could not fill the floor’s core in ${idle.map(({ id }) => id).join(', ')}.`
+    }`,
+  ]
 }
 
-function cpuEach(sample, scenario) {
-  if (sample.cpuMicroseconds === null) return undefined
-  return quotient(sample.cpuMicroseconds, sample.requests * (scenario.chunks ?? 1))
-}
-
-function perSecond(sample) {
-  return sample.requests / sample.seconds
-}
-
-function latency(sample, scenario) {
-  return scenario.chunks === undefined ? sample.total : sample.first
-}
-
-function goalOf({ goal }) {
-  return goal === undefined ? '' : `, goal ${goal}`
-}
-
-// A ratio within one round: what slowed the machine then slowed both.
-function spread(values) {
-  const known = values.filter((value) => value !== undefined)
-  if (known.length === 0) return '–'
-  if (known.length === 1) return number(known[0])
-  return `**${number(median(known))}** (${number(Math.min(...known))}–${number(Math.max(...known))})`
-}
-
-function quotient(part, whole) {
-  return typeof part === 'number' && typeof whole === 'number' && whole > 0
-    ? part / whole
-    : undefined
-}
-
-function median(values) {
-  const known = values.filter((value) => typeof value === 'number').toSorted((a, b) => a - b)
-  if (known.length === 0) return undefined
-  const middle = known.length >> 1
-  return known.length % 2 === 1 ? known[middle] : (known[middle - 1] + known[middle]) / 2
-}
-
-function number(value) {
-  if (typeof value !== 'number') return '–'
-  if (value >= 1000) return Math.round(value).toLocaleString('en-US')
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
-}
-
-function table(head, rows) {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
+function percent(share) {
+  return typeof share === 'number' ? (share * 100).toFixed(0) : '–'
 }

@@ -1,317 +1,155 @@
 /**
- * The bench: what aiproxy adds, as a ratio to the least this runtime can do. An instant upstream, the
- * bare floor and aiproxy, each its own process; the same load on each in turn, several rounds, medians.
+ * The bench: what aiproxy adds, as a ratio to the least this runtime can do, and beside the programs it
+ * is compared with, where they are installed. See README.md beside this file.
  *
- *   npm run bench -- [--rounds 3] [--seconds 1.2] [--only relay-64,sse-relay] [--json results.json]
- *                    [--load auto|node|wrk] [--log-mb 64]
+ *   npm run bench -- [--full] [--rounds 3] [--seconds 0.5] [--only unary,paced-relay,start]
+ *                    [--peers auto|none|nginx,seed,portkey] [--portkey <folder>] [--load auto|node|wrk]
+ *                    [--json <file>] [--from <file>] [--details] [--readme]
  *
- * Prints a Markdown table. Absolute figures depend on the machine; the ratios are the result.
+ * Prints one Markdown table. Absolute figures depend on the machine; the ratios are the result.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import { ask, measureCommands, measureStarts, measureUsage } from './commands.js'
-import { describeMachine, hasTool, pinnableCores, residentMegabytes } from './machine.js'
-import { startAiproxy, startFloor, startLoad, startUpstream } from './programs.js'
-import { renderReport } from './report.js'
-import { PACED_CHUNKS, STREAM_CHUNKS } from './settings.js'
-import { runWrk } from './wrk.js'
+import { measureCommands, measureStarts } from './commands.js'
+import { measureFlatness, measureUsers } from './growth.js'
+import { startLoad } from './load-process.js'
+import { describeMachine, hasTool, moveTo, pinnableCores } from './machine.js'
+import { parseOptions } from './options.js'
+import { writeReadme } from './readme.js'
+import { renderDetails, renderGoals } from './report.js'
+import { measureGroup } from './requests.js'
+import { SCENARIOS } from './scenarios.js'
+import { startUpstream } from './targets.js'
 
-const WARMUP_SECONDS = 0.3
-// Before the first round, so that no program is measured while its code is still cold.
-const FIRST_WARMUP_SECONDS = 0.6
-const CHAT = '/v1/chat/completions'
-const PROMPT = 'x'.repeat(100)
+const MIN_STARTS = 5
+const MIN_COMMANDS = 11
+const USERS = { short: [2, 1000], full: [2, 100, 1000, 10_000] }
+const LOG_MEGABYTES = { short: [64], full: [1, 10, 100, 1000] }
 
-const bodyOf = (model, more = {}, prompt = PROMPT) =>
-  JSON.stringify({ model, messages: [{ role: 'user', content: prompt }], ...more })
+const options = readOptions()
+const results = options.earlier ?? (await run())
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`)
+const goals = renderGoals(results)
+console.log(options.details ? `${goals}\n\n${renderDetails(results)}` : goals)
+if (options.readme) writeReadme(goals)
 
-// `kind` is the path of the floor at the upstream; scenarios of one kind, size and number of
-// connections share the floor's measurement of the round.
-const SCENARIOS = [
-  {
-    id: 'relay-16',
-    title: 'unary relay, 16 at once',
-    kind: 'unary',
-    model: 'relay',
-    connections: 16,
-    goal: 1.25,
-  },
-  {
-    id: 'relay-64',
-    title: 'unary relay, 64 at once',
-    kind: 'unary',
-    model: 'relay',
-    connections: 64,
-    goal: 1.25,
-  },
-  {
-    id: 'relay-256',
-    title: 'unary relay, 256 at once',
-    kind: 'unary',
-    model: 'relay',
-    connections: 256,
-    goal: 1.25,
-  },
-  {
-    id: 'translated',
-    title: 'unary, Chat to Anthropic, 64 at once',
-    kind: 'unary',
-    model: 'translated',
-    connections: 64,
-    goal: 1.4,
-  },
-  {
-    id: 'failover',
-    title: 'unary, first target 404, 64 at once',
-    kind: 'unary',
-    model: 'gone',
-    connections: 64,
-    expectAttempts: /status=404.*status=200/,
-  },
-  {
-    id: 'relay-1mb',
-    title: 'unary relay, 1 MB prompt, 8 at once',
-    kind: 'unary',
-    model: 'relay',
-    connections: 8,
-    prompt: 'x'.repeat(2 ** 20),
-  },
-  {
-    id: 'sse-relay',
-    title: `SSE relay, 100 streams of ${STREAM_CHUNKS} chunks`,
-    kind: 'sse',
-    model: 'relay-sse',
-    connections: 100,
-    chunks: STREAM_CHUNKS,
-    goal: 1.3,
-  },
-  {
-    id: 'sse-translated',
-    title: `SSE, Chat to Anthropic, 100 streams of ${STREAM_CHUNKS} chunks`,
-    kind: 'sse',
-    model: 'translated-sse',
-    connections: 100,
-    chunks: STREAM_CHUNKS,
-    goal: 1.6,
-  },
-  {
-    id: 'paced',
-    title: 'SSE relay, 100 streams, a chunk every 10 ms',
-    kind: 'paced',
-    model: 'relay-paced',
-    connections: 100,
-    chunks: PACED_CHUNKS,
-    goal: 1.3,
-  },
-]
-const EXTRAS = ['start', 'commands', 'usage-log']
-
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '1.2' },
-    only: { type: 'string' },
-    json: { type: 'string' },
-    load: { type: 'string', default: 'auto' },
-    'log-mb': { type: 'string', default: '64' },
-  },
-})
-const rounds = positive('rounds', values.rounds)
-const seconds = positive('seconds', values.seconds)
-const logMegabytes = positive('log-mb', values['log-mb'])
-const wanted = choose(values.only)
-if (!existsSync(fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url)))) {
-  misuse('aiproxy is not built here. → npm run build')
-}
-if (!['auto', 'node', 'wrk'].includes(values.load)) misuse('--load takes auto, node or wrk')
-if (values.load === 'wrk' && !hasTool('wrk')) misuse('wrk is not installed')
-const withWrk = values.load === 'wrk' || (values.load === 'auto' && hasTool('wrk'))
-
-const cores = pinnableCores()
-const directory = mkdtempSync(join(tmpdir(), 'aiproxy-bench-'))
-const running = []
-try {
-  const results = await bench()
-  console.log(renderReport(results))
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
-} finally {
-  for (const one of running.toReversed()) await one.stop()
-  rmSync(directory, { recursive: true, force: true })
-}
-
-async function bench() {
-  const upstream = keep(await startUpstream(cores?.load, directory))
-  const scenarios = SCENARIOS.filter((scenario) => wanted.has(scenario.id))
-  const measured = scenarios.length === 0 ? {} : await benchRequests(scenarios, upstream)
-  const results = {
-    machine: describeMachine(),
-    pinned: cores !== undefined,
-    load: withWrk ? 'wrk (unary), Node (streams)' : 'Node',
-    rounds,
-    seconds,
-    ...measured,
+async function run() {
+  const machine = describeMachine()
+  const cores = pinnableCores()
+  const directory = mkdtempSync(join(tmpdir(), 'aiproxy-bench-'))
+  const started = []
+  const keep = (target) => {
+    started.push(target)
+    return target
   }
+  const clear = async () => {
+    for (const one of started.toReversed()) await one.stop()
+    rmSync(directory, { recursive: true, force: true })
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => void clear().finally(() => process.exit(130)))
+  }
+  if (cores !== undefined) moveTo(cores.load)
+  try {
+    const { rounds, seconds, peers } = options
+    const load = keep(startLoad(cores?.load))
+    const upstream = keep(await startUpstream({ directory, cores }))
+    const withWrk = options.load === 'wrk' || (options.load === 'auto' && hasTool('wrk'))
+    return {
+      command: commandLine(),
+      machine,
+      pinned: cores !== undefined,
+      load: withWrk ? 'wrk (paced streams: Node)' : 'Node',
+      rounds,
+      seconds,
+      peers: peers.map(({ version }) => version),
+      ...(await measureAll({
+        directory,
+        cores,
+        load,
+        upstream,
+        peers,
+        rounds,
+        seconds,
+        withWrk,
+        keep,
+        note,
+      })),
+    }
+  } finally {
+    await clear()
+  }
+}
+
+async function measureAll(bench) {
+  const { wanted, full } = options
+  const measured = { scenarios: [], failures: [] }
+  const scenarios = SCENARIOS.filter(({ id }) => wanted.has(id))
+  for (const name of new Set(scenarios.map(programsOf))) {
+    const together = scenarios.filter((scenario) => programsOf(scenario) === name)
+    const { scenarios: done, failures, idle } = await measureGroup(name, together, bench)
+    measured.scenarios.push(...done)
+    measured.failures.push(...failures)
+    measured.idle ??= idle
+  }
+  const length = full ? 'full' : 'short'
+  if (wanted.has('users')) measured.users = await measureUsers(USERS[length], bench)
+  if (wanted.has('flat')) measured.flat = await measureFlatness(bench)
   if (wanted.has('start')) {
-    note('start to first answer')
-    results.starts = await measureStarts({
-      rounds: Math.max(3, rounds),
-      cores,
-      directory,
-      upstreamPort: upstream.port,
-      body: bodyOf('relay'),
-      floorPath: `/unary${CHAT}`,
-    })
+    measured.starts = await measureStarts(Math.max(MIN_STARTS, bench.rounds), bench)
   }
   if (wanted.has('commands')) {
-    note('start of the short commands')
-    results.commands = measureCommands({ rounds: Math.max(5, rounds), cores, directory })
+    measured.commands = measureCommands(Math.max(MIN_COMMANDS, bench.rounds), bench)
   }
   if (wanted.has('usage-log')) {
-    note(`usage over a log of ${logMegabytes} MB`)
-    results.usage = {
-      megabytes: logMegabytes,
-      ...(await measureUsage({ rounds: 3, cores, directory, megabytes: logMegabytes })),
+    measured.usage = await measureLogs(LOG_MEGABYTES[length], bench)
+  }
+  return measured
+}
+
+// The name of the programs a scenario runs on: those of its group, or its own.
+function programsOf({ group, apart, id }) {
+  return apart ? id : group
+}
+
+// The measurement of large logs is a program of its own, too; without it a plain one stands in.
+async function measureLogs(sizes, { rounds, directory }) {
+  const own = new URL('usage-log.js', import.meta.url)
+  const { measureUsageLog } = await import(existsSync(own) ? own.href : './usage-log-plain.js')
+  return measureUsageLog({ sizes, rounds, directory, onStep: note })
+}
+
+function readOptions() {
+  try {
+    const parsed = parseOptions(process.argv.slice(2), process.env)
+    if (parsed.from !== undefined) {
+      return { ...parsed, earlier: JSON.parse(readFileSync(parsed.from, 'utf8')) }
     }
-  }
-  return results
-}
-
-async function benchRequests(scenarios, upstream) {
-  const floor = keep(await startFloor(cores?.target, directory, upstream.port))
-  const aiproxy = keep(await startAiproxy(cores?.target, directory, upstream.port))
-  const load = keep(startLoad(cores?.load))
-  const memory = { idle: memoryOf(floor, aiproxy) }
-  const samples = scenarios.map((scenario) => ({
-    ...plain(scenario),
-    floor: [],
-    aiproxy: [],
-    direct: [],
-  }))
-
-  for (const scenario of scenarios) {
-    note(`warm-up: ${scenario.title}`)
-    await check(scenario, floor, aiproxy)
-    for (const [program, path] of [
-      [floor, floorPath(scenario)],
-      [aiproxy, CHAT],
-    ]) {
-      await load.run({
-        ...orderFor(scenario, program.port, path, program.pid),
-        seconds: FIRST_WARMUP_SECONDS,
-        warmupSeconds: 0,
-      })
+    if (!existsSync(fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url)))) {
+      throw new Error('aiproxy is not built here. → npm run build')
     }
-  }
-  for (let round = 1; round <= rounds; round += 1) {
-    const floors = new Map()
-    for (const [index, scenario] of scenarios.entries()) {
-      note(`round ${round} of ${rounds}: ${scenario.title}`)
-      const key = `${scenario.kind} ${scenario.connections} ${scenario.prompt?.length ?? 0}`
-      if (!floors.has(key)) {
-        floors.set(key, await measure(load, scenario, floor.port, floorPath(scenario), floor.pid))
-      }
-      samples[index].floor.push(floors.get(key))
-      samples[index].aiproxy.push(await measure(load, scenario, aiproxy.port, CHAT, aiproxy.pid))
-      if (scenario.kind === 'paced') {
-        samples[index].direct.push(
-          await measure(load, scenario, upstream.port, floorPath(scenario), upstream.pid),
-        )
-      }
-    }
-  }
-  // What was measured must still be what is claimed: no target rests, no reply has degraded.
-  for (const scenario of scenarios) await check(scenario, floor, aiproxy)
-  memory.after = memoryOf(floor, aiproxy)
-  await load.stop()
-  await floor.stop()
-  await aiproxy.stop()
-  return { scenarios: samples, memory }
-}
-
-function measure(load, scenario, port, path, pid) {
-  const order = orderFor(scenario, port, path, pid)
-  return withWrk && !order.stream ? runWrk(order, directory, cores?.load) : load.run(order)
-}
-
-function orderFor(scenario, port, path, pid) {
-  return {
-    port,
-    path,
-    body: requestBody(scenario),
-    connections: scenario.connections,
-    seconds,
-    warmupSeconds: WARMUP_SECONDS,
-    stream: scenario.chunks !== undefined,
-    pid,
+    if (parsed.load === 'wrk' && !hasTool('wrk')) throw new Error('wrk is not installed')
+    return parsed
+  } catch (error) {
+    console.error(`error: ${error.message}`)
+    process.exit(2)
   }
 }
 
-/** One request to each program: the answer is whole, and, for aiproxy, came the way the scenario says. */
-async function check(scenario, floor, aiproxy) {
-  const body = requestBody(scenario)
-  const bare = await ask(floor.port, floorPath(scenario), body)
-  const { headers, text } = await ask(aiproxy.port, CHAT, body)
-  const mark = scenario.chunks === undefined ? 'The quick brown fox' : 'data: [DONE]'
-  for (const answer of [bare.text, text]) {
-    if (!answer.includes(mark)) throw new Error(`${scenario.id}: an answer without "${mark}"`)
-  }
-  const attempts = headers['x-aiproxy-attempts'] ?? ''
-  if (!(scenario.expectAttempts ?? /status=200/).test(attempts)) {
-    throw new Error(`${scenario.id}: unexpected attempts: ${attempts}`)
-  }
-}
-
-function requestBody(scenario) {
-  return bodyOf(
-    scenario.model,
-    scenario.chunks === undefined ? {} : { stream: true },
-    scenario.prompt,
-  )
-}
-
-function floorPath(scenario) {
-  return `/${scenario.kind}${CHAT}`
-}
-
-function memoryOf(...programs) {
-  return Object.fromEntries(
-    programs.map((program) => [program.name, residentMegabytes(program.pid) ?? null]),
-  )
-}
-
-function plain({ id, title, connections, chunks, goal }) {
-  return { id, title, connections, chunks, goal }
-}
-
-function keep(program) {
-  running.push(program)
-  return program
-}
-
-function choose(only) {
-  const known = [...SCENARIOS.map((scenario) => scenario.id), ...EXTRAS]
-  if (only === undefined) return new Set(known.filter((id) => id !== 'relay-256'))
-  const chosen = only.split(',')
-  for (const id of chosen) {
-    if (!known.includes(id)) misuse(`--only knows ${known.join(', ')}; not "${id}"`)
-  }
-  return new Set(chosen)
-}
-
-function positive(name, text) {
-  const value = Number(text)
-  if (!(value > 0)) misuse(`--${name} takes a number above 0, not "${text}"`)
-  return value
+// As it would be typed, without what says only where files are.
+function commandLine() {
+  const args = process.argv
+    .slice(2)
+    .filter(
+      (arg, index, all) =>
+        !/^--(json|portkey|readme|details)/.test(arg) &&
+        !/^--(json|portkey)$/.test(all[index - 1] ?? ''),
+    )
+  return `npm run bench${args.length === 0 ? '' : ` -- ${args.join(' ')}`}`
 }
 
 function note(text) {
   process.stderr.write(`${text}\n`)
-}
-
-function misuse(text) {
-  console.error(`error: ${text}`)
-  process.exit(2)
 }
