@@ -277,8 +277,10 @@ export function createLimiter(clock: Clock): Limiter {
       const account = accountOf(user)
       const least = createLeast()
       least.consider(meteredOf(account, user.limits))
-      for (const model of new Set(models)) {
-        least.consider(meteredOf(accountAt(account, model), byModel.get(model)))
+      // Twice the same changes nothing.
+      for (const model of models) {
+        const limits = byModel.get(model)
+        if (limits !== undefined) least.consider(meteredOf(accountAt(account, model), limits))
       }
       return { requests: least.of('requests'), tokens: least.of('tokens') }
     },

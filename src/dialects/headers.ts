@@ -57,13 +57,14 @@ export function mapRequestHeaders(
   dropBetas: readonly string[] = [],
 ): HeaderPair[] {
   const family = familyOf(to)
-  const mapped = new Map<string, string>()
+  const crossing: HeaderPair[] = []
   for (const name in callerHeaders) {
     if (!crosses(name, from, to)) continue
     const value = callerHeaders[name]
-    if (value !== undefined && value !== '') mapped.set(name, value)
+    if (value !== undefined && value !== '') crossing.push([name, value])
   }
-  for (const [name, value] of own) mapped.set(name, value)
+  if (own.length === 0 && family === 'openai') return crossing
+  const mapped = new Map<string, string>([...crossing, ...own])
   if (family === 'anthropic') {
     if (!mapped.has('anthropic-version')) mapped.set('anthropic-version', ANTHROPIC_VERSION)
     const asked = splitList(

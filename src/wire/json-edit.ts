@@ -27,6 +27,8 @@ const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 
+const FEW_KEYS = 16
+
 /**
  * The members of the object these bytes hold, in order, without building their values.
  * Throws ProxyError `json_invalid` where they hold no object, and for a key that occurs twice: two
@@ -35,7 +37,8 @@ const CLOSE_BRACKET = 0x5d
 export function scanTopLevel(bytes: Uint8Array): TopLevelMember[] {
   const text = asBuffer(bytes)
   const members: TopLevelMember[] = []
-  const seen = new Set<string>()
+  // Made when there are too many keys to be looked through.
+  let seen: Set<string> | undefined
   let at = skipSpace(text, 0)
   if (text[at] !== OPEN_BRACE) throw notAnObject()
   at = skipSpace(text, at + 1)
@@ -49,15 +52,17 @@ export function scanTopLevel(bytes: Uint8Array): TopLevelMember[] {
     if (text[at] !== COLON) throw notAnObject()
     const valueStart = skipSpace(text, at + 1)
     const valueEnd = skipValue(text, valueStart)
-    if (seen.has(key)) {
+    if (members.length === FEW_KEYS) seen = new Set(members.map((member) => member.key))
+    const known = seen?.has(key) ?? members.some((member) => member.key === key)
+    if (known) {
       throw new ProxyError(
         'json_invalid',
         `Invalid JSON in request body: the key ${JSON.stringify(key)} occurs twice.`,
         { param: key },
       )
     }
-    seen.add(key)
     members.push({ key, keyStart, valueStart, valueEnd })
+    seen?.add(key)
     at = skipSpace(text, valueEnd)
     if (text[at] === CLOSE_BRACE) return members
     if (text[at] !== COMMA) throw notAnObject()
