@@ -59,14 +59,14 @@ for (const source of DUPLICATES) {
 }
 
 test('a key that occurs twice is refused among few keys and among many, wherever the first one stands', () => {
+  const objectOf = (names: readonly string[]): string =>
+    `{${names.map((name) => `"${name}":1`).join(',')}}`
   for (const count of [2, 15, 16, 17, 18, 40]) {
-    for (const first of [0, Math.floor(count / 2), count - 2]) {
-      const keys = Array.from({ length: count }, (_, at) => `k${at}`)
-      const bytes = (names: readonly string[]): Buffer =>
-        Buffer.from(`{${names.map((name) => `"${name}":1`).join(',')}}`)
-      assert.equal(scanTopLevel(bytes(keys)).length, count)
-      keys[count - 1] = `k${first}`
-      assert.throws(() => scanTopLevel(bytes(keys)), { code: 'json_invalid', param: `k${first}` })
+    const keys = Array.from({ length: count }, (_, at) => `k${at}`)
+    assert.equal(scanTopLevel(bytes(objectOf(keys))).length, count)
+    for (const first of [0, Math.floor((count - 2) / 2), count - 2]) {
+      const twice = [...keys.slice(0, -1), `k${first}`]
+      assert.throws(() => scanTopLevel(bytes(objectOf(twice))), { param: `k${first}` })
     }
   }
 })
