@@ -58,9 +58,11 @@ for (const source of DUPLICATES) {
   })
 }
 
+function objectOf(names: readonly string[]): string {
+  return `{${names.map((name) => `"${name}":1`).join(',')}}`
+}
+
 test('a key that occurs twice is refused among few keys and among many, wherever the first one stands', () => {
-  const objectOf = (names: readonly string[]): string =>
-    `{${names.map((name) => `"${name}":1`).join(',')}}`
   for (const count of [2, 15, 16, 17, 18, 40]) {
     const keys = Array.from({ length: count }, (_, at) => `k${at}`)
     assert.equal(scanTopLevel(bytes(objectOf(keys))).length, count)
