@@ -80,7 +80,7 @@ async function list(io: ProgramIo): Promise<void> {
 }
 
 const STARTER_NOTE = `
-no config file: these are the starter users. To have your own, write ./aiproxy.yaml:
+no config file: these are the starter users. Your own go into ./aiproxy.yaml:
   aiproxy users add me --model gpt-5 --failover gpt-5=claude-sonnet-4-20250514
 `
 
