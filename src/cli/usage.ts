@@ -122,7 +122,7 @@ async function runUsage(io: CommandIo, flags: UsageFlags): Promise<void> {
   const config = await loadConfig(io, flags)
   const priceOf = flags.cost ? createPriceLookup(config?.models ?? new Map()) : undefined
   const fold = createReport({ by, filters, zone, priceOf })
-  const summary = await readLogs(io, flags, config, window, (usage) => fold.add(usage))
+  const summary = await readLogs(io, flags, config, window, fold)
   const report = fold.result()
   const sorted = sortRows(report.rows, by, sort, flags.reverse === true)
   const rows = sorted.slice(0, top)
