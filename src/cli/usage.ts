@@ -5,10 +5,11 @@ import { Command } from 'commander'
 import type { Config } from '../config/config.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { nearest } from '../usage/nearest.ts'
-import { createPriceLookup } from '../usage/prices.ts'
+import { createReportFrom, createSecondReader } from '../usage/second.ts'
+import type { PricedModel } from '../usage/prices.ts'
 import { readUsageLogs } from '../usage/read.ts'
-import type { LogSummary } from '../usage/read.ts'
-import { createReport, GROUP_KEYS } from '../usage/report.ts'
+import type { LogSummary, ReadOptions } from '../usage/read.ts'
+import { GROUP_KEYS } from '../usage/report.ts'
 import type { GroupKey, UsageReport, UsageRow } from '../usage/report.ts'
 import { renderWindow, resolveWindow } from '../usage/window.ts'
 import type { Window } from '../usage/window.ts'
@@ -120,9 +121,13 @@ async function runUsage(io: CommandIo, flags: UsageFlags): Promise<void> {
   }
 
   const config = await loadConfig(io, flags)
-  const priceOf = flags.cost ? createPriceLookup(config?.models ?? new Map()) : undefined
-  const fold = createReport({ by, filters, zone, priceOf })
-  const summary = await readLogs(io, flags, config, window, fold)
+  const prices = flags.cost ? (config?.models ?? new Map<string, PricedModel>()) : undefined
+  const recipe = { by, filters, zone: zone.name, prices }
+  const fold = createReportFrom(recipe)
+  const summary = await readLogs(io, flags, config, window, {
+    onUsage: fold,
+    second: createSecondReader(recipe, fold),
+  })
   const report = fold.result()
   const sorted = sortRows(report.rows, by, sort, flags.reverse === true)
   const rows = sorted.slice(0, top)
@@ -214,7 +219,7 @@ async function readLogs(
   flags: UsageFlags,
   config: Config | undefined,
   window: Window,
-  onUsage: Parameters<typeof readUsageLogs>[0]['onUsage'],
+  into: Pick<ReadOptions, 'onUsage' | 'second'>,
 ): Promise<LogSummary> {
   const span = { sinceMs: window.sinceMs, untilMs: window.untilMs }
   if (flags.log.length > 0) {
@@ -223,7 +228,7 @@ async function readLogs(
         hint: 'cat usage.jsonl | aiproxy usage --log -',
       })
     }
-    return readUsageLogs({ logs: flags.log, cwd: io.cwd, span, stdin: io.stdin, onUsage })
+    return readUsageLogs({ logs: flags.log, cwd: io.cwd, span, stdin: io.stdin, ...into })
   }
   const path = config?.log ?? '-'
   if (path === '-') {
@@ -240,7 +245,7 @@ async function readLogs(
     const nothing = { lines: 0, skipped: 0, firstSkipped: undefined }
     return { ...nothing, earliestMs: undefined, latestMs: undefined, files: [shown] }
   }
-  return readUsageLogs({ logs: [shown], cwd: io.cwd, span, onUsage })
+  return readUsageLogs({ logs: [shown], cwd: io.cwd, span, ...into })
 }
 
 function shorten(path: string, cwd: string): string {

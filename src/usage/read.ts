@@ -10,6 +10,8 @@ import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { globToRegExp } from './glob.ts'
+import { isWorthHalving, readHalved } from './halves.ts'
+import type { SecondReader } from './halves.ts'
 import { createCounts, createLineReader } from './lines.ts'
 import type { LineCounts, LineReader, TimeSpan } from './lines.ts'
 import type { UsageListener } from './logged.ts'
@@ -30,6 +32,8 @@ export interface ReadOptions {
   readonly onUsage: UsageListener
   /** Where to begin in a plain file, in bytes, at the beginning of a line (`findTail`). Default 0. */
   readonly startAt?: (descriptor: number, sizeBytes: number) => number
+  /** Reads half of a large plain file beside this thread. `onUsage` must be the report it adds to. */
+  readonly second?: SecondReader | undefined
   /** Waited for between blocks of a plain file, where others want to be served meanwhile. */
   readonly pause?: () => Promise<void>
 }
@@ -78,7 +82,13 @@ export async function readUsageLogs(options: ReadOptions): Promise<LogSummary> {
       } else {
         const size = facts.isFile() ? facts.size : Infinity
         const start = facts.isFile() ? (options.startAt?.(descriptor, size) ?? 0) : 0
-        await readPlain(descriptor, size, reader, start, options.pause)
+        const { second, span, pause } = options
+        if (second !== undefined && facts.isFile() && isWorthHalving(size - start)) {
+          const whole = { name, descriptor, from: start, to: size, span }
+          await readHalved(whole, reader, second, counts)
+        } else {
+          await readPlain(descriptor, size, reader, start, pause)
+        }
       }
     } catch (error) {
       throw error instanceof ProxyError ? error : cannotRead(name, error)
