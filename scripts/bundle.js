@@ -16,6 +16,8 @@ import { build } from 'esbuild'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = join(ROOT, 'dist', 'aiproxy')
 const START = 'start.js'
+// The program of a thread of its own: a file whatever its size.
+const SECOND = 'second-worker.js'
 // To open a file takes about as long as to compile this much; all numbers of bytes are without comments.
 const SMALL_BYTES = 16_000
 
@@ -62,6 +64,10 @@ const REPLACEMENTS = [
   leaveOut('node:child_process', /[\\/]node_modules[\\/]commander[\\/]/),
   // What colours a stream takes is decided in cli/paint.ts.
   replace(/[\\/]chalk[\\/].*[\\/]supports-color[\\/]index\.js$/, 'export default {}'),
+  replace(
+    /[\\/]usage[\\/]second-file\.js$/,
+    `export const secondWorkerFile = () => require('node:path').join(__dirname, 'second-worker.cjs')`,
+  ),
   // Of undici we use one client; its index loads fetch, WebSocket, caches and mocks beside it.
   replace(/[\\/]undici[\\/]index\.js$/, `exports.Pool = require('./lib/dispatcher/pool.js')`),
   // Which it offers to no server unless `allowH2` is set.
@@ -77,7 +83,8 @@ const REPLACEMENTS = [
 async function cut() {
   const { outputFiles, metafile } = await build({
     ...settings,
-    entryPoints: ['dist/src/cli/start.js'],
+    entryPoints: ['dist/src/cli/start.js', 'dist/src/usage/second-worker.js'],
+    entryNames: '[name]',
     splitting: true,
     format: 'esm',
     outdir: 'pieces',
@@ -162,7 +169,7 @@ const files = new Map()
 const small = []
 for (const [name, piece] of pieces) {
   if (name === START) continue
-  if (piece.bytes > SMALL_BYTES) files.set(name, nameFile(piece))
+  if (piece.bytes > SMALL_BYTES || name === SECOND) files.set(name, nameFile(piece))
   else small.push(name)
 }
 const names = [...files.values(), 'start.cjs']

@@ -1,6 +1,7 @@
 /** What can be said of a row of usage: names, headings, values and how each is written. */
 import { nearest } from '../errors/nearest.ts'
-import type { GroupKey, UsageRow, UsageTotals } from '../usage/report.ts'
+import type { GroupKey, UsageRow } from '../usage/report.ts'
+import type { UsageTotals } from '../usage/tally.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { groupDigits, renderDuration, renderCount as renderShortCount } from './words.ts'
 

@@ -1,6 +1,7 @@
 /** The report in each `--format`: lines of text for stdout, every one of them cleaned or escaped. */
 import type { LogSummary } from '../usage/read.ts'
-import type { GroupKey, UsageReport, UsageRow, UsageTotals } from '../usage/report.ts'
+import type { GroupKey, UsageReport, UsageRow } from '../usage/report.ts'
+import type { UsageTotals } from '../usage/tally.ts'
 import { cleanForTerminal } from './clean.ts'
 import { renderTable } from './table.ts'
 import type { TableColumn, TableOptions } from './table.ts'

@@ -6,6 +6,7 @@ import { ProxyError } from '../errors/proxy-error.ts'
 import { findLogs } from '../usage/past-use.ts'
 import { createPriceLookup } from '../usage/prices.ts'
 import type { PriceOf } from '../usage/prices.ts'
+import type { ReportRecipe } from '../usage/second.ts'
 import { cleanForTerminal } from './clean.ts'
 import type { CommandIo } from './io.ts'
 import type { Query } from './usage-flags.ts'
@@ -56,6 +57,18 @@ export function existingLogs(
   { logs, mayBeMissing }: UsageSource,
 ): readonly string[] {
   return mayBeMissing ? logs.filter((log) => existsSync(resolve(io.cwd, log))) : logs
+}
+
+/** What a report to this question is made by, for another thread. */
+export function recipeOf(query: Query, config: Config | undefined): ReportRecipe {
+  return {
+    by: query.by,
+    filters: query.filters,
+    zone: query.zone.name,
+    prices: query.withCost
+      ? { models: config?.models ?? new Map(), providers: config?.providers ?? new Map() }
+      : undefined,
+  }
 }
 
 /** List prices and the config's; `undefined` where costs are to be left away. */

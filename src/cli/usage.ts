@@ -1,15 +1,16 @@
 /** `aiproxy usage`: folds the usage log into a table, JSON or CSV (cli.md §5). */
 import { Command } from 'commander'
 import { readUsageLogs } from '../usage/read.ts'
-import type { LogSummary } from '../usage/read.ts'
+import type { LogSummary, ReadOptions } from '../usage/read.ts'
 import { createReport, GROUP_KEYS } from '../usage/report.ts'
 import type { ReportOptions } from '../usage/report.ts'
+import { createSecondReader } from '../usage/second.ts'
 import { resolveWindow } from '../usage/window.ts'
 import type { Window } from '../usage/window.ts'
 import { FORMATS, OUTCOMES, readQuery } from './usage-flags.ts'
 import type { Query, RawFlags } from './usage-flags.ts'
 import { USAGE_HELP } from './usage-help.ts'
-import { existingLogs, pricesOf, resolveSource } from './usage-source.ts'
+import { existingLogs, pricesOf, recipeOf, resolveSource } from './usage-source.ts'
 import type { UsageSource } from './usage-source.ts'
 import type { FollowIo } from './usage-follow.ts'
 import { createView, printView, showsTrend } from './usage-view.ts'
@@ -61,9 +62,12 @@ async function runUsage(io: FollowIo, query: Query): Promise<void> {
   const now = io.now()
   const window = resolveWindow(query.since, query.until, { now, zone: query.zone })
   const source = await resolveSource(io, query, window.sinceMs)
-  const options: ReportOptions = { ...query, priceOf: pricesOf(query, source.config) }
-  const fold = createReport({ ...options, trends: showsTrend(io, query) })
-  const summary = await readLogs(io, source, window, (usage) => fold.add(usage))
+  const trends = showsTrend(io, query)
+  const options: ReportOptions = { ...query, priceOf: pricesOf(query, source.config), trends }
+  const fold = createReport(options)
+  // A trend stays where it was begun.
+  const second = trends ? undefined : createSecondReader(recipeOf(query, source.config), fold)
+  const summary = await readLogs(io, source, window, { onUsage: fold, second })
 
   printView(createView(io, query, { now, window, summary, report: fold.result() }))
   if (query.strict && summary.skipped > 0) io.exitCode = 1
@@ -73,7 +77,7 @@ async function readLogs(
   io: FollowIo,
   source: UsageSource,
   window: Window,
-  onUsage: Parameters<typeof readUsageLogs>[0]['onUsage'],
+  into: Pick<ReadOptions, 'onUsage' | 'second'>,
 ): Promise<LogSummary> {
   const there = existingLogs(io, source)
   const stdin = there.includes('-') ? io.stdin : undefined
@@ -82,7 +86,7 @@ async function readLogs(
     logs: there,
     cwd: io.cwd,
     span,
-    onUsage,
+    ...into,
     ...(stdin === undefined ? {} : { stdin }),
   })
   return there.length === 0 ? { ...summary, files: source.logs } : summary

@@ -10,7 +10,7 @@ import { createLineReader } from './lines.ts'
 import type { LineCounts, LineReader, TimeSpan } from './lines.ts'
 import { expandLogs, isGzip, readUsageLogs } from './read.ts'
 import type { LogSummary } from './read.ts'
-import type { LoggedUsage } from './scan.ts'
+import type { LoggedUsage } from './logged.ts'
 
 export interface FollowOptions {
   /** Paths, globs, or '-'. Relative ones are below `cwd`. */

@@ -5,8 +5,8 @@
  */
 
 export interface Histogram {
-  /** Counts one value; below 1 counts as below 1. */
-  add(value: number): void
+  /** Counts a value, once or as often as told; below 1 counts as below 1. */
+  add(value: number, times?: number): void
   /**
    * The smallest value that at least `fraction` (0 to 1) of all values do not exceed (nearest rank);
    * `undefined` where there are none.
@@ -14,7 +14,7 @@ export interface Histogram {
   percentile(fraction: number): number | undefined
   /** Counts all that another has counted; of one beyond 64 values, the middles of its bins. */
   absorb(other: Histogram): void
-  /** Every kept value, or the middle of every bin, and how often it was counted. */
+  /** Every kept value, or the middle of every bin, and how often it was counted: added to another histogram, the same bins. */
   forEachValue(visit: (value: number, times: number) => void): void
 }
 
@@ -26,37 +26,39 @@ const GEOMETRIC_MIDDLE = Math.sqrt(1.02)
 export function createHistogram(): Histogram {
   let exact: number[] | undefined = []
   // bins[i] counts the values in bin firstBin + i; only the span that occurs is kept.
-  let bins = new Uint32Array(0)
+  let bins: Uint32Array | undefined
   let firstBin = 0
   let total = 0
 
-  function count(value: number, times = 1): void {
+  function count(value: number, times: number): void {
     const bin = value < 1 ? -1 : Math.floor(Math.log(value) / LOG_GROWTH)
-    if (bins.length === 0) {
-      bins = new Uint32Array(16)
-      firstBin = bin
-    }
-    if (bin < firstBin || bin >= firstBin + bins.length) grow(bin)
-    bins[bin - firstBin]! += times
+    const index = bin - firstBin
+    if (bins === undefined || index < 0 || index >= bins.length) return grow(bin, times)
+    bins[index]! += times
   }
 
-  function grow(bin: number): void {
-    const first = Math.min(firstBin, bin)
-    const last = Math.max(firstBin + bins.length - 1, bin)
+  function grow(bin: number, times: number): void {
+    const old = bins ?? new Uint32Array(0)
+    const first = bins === undefined ? bin : Math.min(firstBin, bin)
+    const last = Math.max(firstBin + old.length - 1, bin)
     const wider = new Uint32Array(last - first + 17)
-    wider.set(bins, firstBin - first)
+    wider.set(old, Math.max(0, firstBin - first))
+    wider[bin - first]! += times
     bins = wider
     firstBin = first
   }
 
-  return {
-    add(value) {
-      total++
-      if (exact === undefined) return count(value)
-      exact.push(value)
-      if (exact.length <= EXACT_LIMIT) return
-      for (const kept of exact) count(kept)
+  const histogram: Histogram = {
+    add(value, times = 1) {
+      total += times
+      if (exact === undefined) return count(value, times)
+      if (total <= EXACT_LIMIT) {
+        for (let i = 0; i < times; i++) exact.push(value)
+        return
+      }
+      for (const kept of exact) count(kept, 1)
       exact = undefined
+      count(value, times)
     },
     percentile(fraction) {
       if (total === 0) return undefined
@@ -64,31 +66,24 @@ export function createHistogram(): Histogram {
       if (exact !== undefined) return exact.toSorted((a, b) => a - b)[rank - 1]
       let seen = 0
       let bin = 0
-      for (; bin < bins.length; bin++) {
-        seen += bins[bin]!
+      const counted = bins ?? new Uint32Array(0)
+      for (; bin < counted.length; bin++) {
+        seen += counted[bin]!
         if (seen >= rank) break
       }
       return middleOf(firstBin + bin)
     },
     absorb(other) {
-      other.forEachValue((value, times) => {
-        total += times
-        if (exact !== undefined && exact.length + times <= EXACT_LIMIT) {
-          for (let i = 0; i < times; i++) exact.push(value)
-          return
-        }
-        for (const kept of exact ?? []) count(kept)
-        exact = undefined
-        count(value, times)
-      })
+      other.forEachValue((value, times) => histogram.add(value, times))
     },
     forEachValue(visit) {
       for (const value of exact ?? []) visit(value, 1)
-      bins.forEach((times, i) => {
+      bins?.forEach((times, i) => {
         if (times > 0) visit(middleOf(firstBin + i), times)
       })
     },
   }
+  return histogram
 }
 
 function middleOf(bin: number): number {

@@ -3,8 +3,19 @@
  * (reliability §4.10): blank lines and NUL runs are passed over, CRLF is tolerated, a torn last line is
  * silent, a whole record glued behind a torn one is recovered, everything else unreadable is counted.
  */
-import { createLineScanner } from './scan.ts'
-import type { LoggedUsage } from './scan.ts'
+import { FIGURES, sinkOf } from './logged.ts'
+import type { Figures, UsageListener } from './logged.ts'
+import {
+  createLineScanner,
+  learnLine,
+  namesKey,
+  namesOf,
+  readTime,
+  SCAN_AHEAD_BYTES,
+  scanLine,
+} from './scan.ts'
+import { namesIn, readFigures } from './shapes.ts'
+import type { ParsedLine } from './shapes.ts'
 
 /** `sinceMs` is inside, `untilMs` is not; both milliseconds since the epoch, ±Infinity for "open". */
 export interface TimeSpan {
@@ -25,6 +36,17 @@ export interface LineCounts {
   latestMs: number | undefined
 }
 
+/** Nothing seen yet. */
+export function createCounts(): LineCounts {
+  return {
+    lines: 0,
+    skipped: 0,
+    firstSkipped: undefined,
+    earliestMs: undefined,
+    latestMs: undefined,
+  }
+}
+
 export interface LineReader {
   /** Where the caller puts the next bytes; never empty. */
   space(): Uint8Array
@@ -32,36 +54,59 @@ export interface LineReader {
   filled(count: number): void
   /** The file is over. */
   end(): void
+  /** Of the last line read, from 1; blank ones count. */
+  readonly lineNumber: number
 }
 
 // Our own lines stay under 1 KiB; nobody else's is worth more memory than this.
 const LINE_LIMIT_BYTES = 1024 * 1024
 const BLOCK_BYTES = 256 * 1024
+// Combinations of names that are remembered; beyond that all of them are asked for again.
+const PLACE_LIMIT = 50_000
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 const RECORD_HEAD = Buffer.from('{"ts":"')
 
 /**
- * Reads one file's lines: calls `onUsage` for each record in `span`, and keeps `counts`.
+ * Reads one file's lines: tells `onUsage` of each record in `span`, and keeps `counts`.
  * `name` is what the position of an unreadable line is given in.
  */
 export function createLineReader(
   name: string,
   span: TimeSpan,
   counts: LineCounts,
-  onUsage: (usage: LoggedUsage) => void,
+  onUsage: UsageListener,
 ): LineReader {
-  const scanner = createLineScanner()
-  const buffer = Buffer.allocUnsafeSlow(LINE_LIMIT_BYTES + BLOCK_BYTES)
+  const buffer = Buffer.allocUnsafeSlow(LINE_LIMIT_BYTES + BLOCK_BYTES + SCAN_AHEAD_BYTES)
+  const scanner = createLineScanner(buffer)
+  const { figures } = scanner
+  const slowFigures: Figures = new Float64Array(FIGURES)
+  const sink = sinkOf(onUsage)
+  const places = new Map<number, unknown>()
   // buffer[0, held) is the beginning of a line whose end has not been seen.
   let held = 0
   let lineNumber = 0
   // The line being read is over the limit: everything up to its end is thrown away.
   let tooLong = false
 
-  function accept(usage: LoggedUsage): void {
-    seeTime(usage.ts_ms)
-    if (usage.ts_ms >= span.sinceMs && usage.ts_ms < span.untilMs) onUsage(usage)
+  function accept(line: ParsedLine): void {
+    const tsMs = timeOf(line)
+    seeTime(tsMs)
+    if (!(tsMs >= span.sinceMs && tsMs < span.untilMs)) return
+    readFigures(line, tsMs, slowFigures)
+    sink.count(sink.placeOf(namesIn(line)), slowFigures)
+  }
+
+  /** Where the line just scanned is counted. */
+  function placeOf(): unknown {
+    const key = namesKey(scanner)
+    let place = places.get(key)
+    if (place === undefined) {
+      place = sink.placeOf(namesOf(scanner))
+      if (places.size >= PLACE_LIMIT) places.clear()
+      places.set(key, place)
+    }
+    return place
   }
 
   function seeTime(tsMs: number): void {
@@ -75,20 +120,24 @@ export function createLineReader(
   }
 
   /** Any line, whole or not, without its line feed. */
-  function readCarefully(line: Buffer, torn: boolean): void {
-    const bytes = trim(line)
+  function readCarefully(start: number, end: number, torn: boolean): void {
+    const bytes = trim(buffer.subarray(start, end))
     if (bytes.length === 0) return
     counts.lines++
     if (bytes.length > LINE_LIMIT_BYTES) return skip()
-    const whole = parseUsage(bytes)
-    if (whole !== undefined) return accept(whole)
+    const whole = parseLine(bytes)
+    if (whole !== undefined) {
+      const from = bytes.byteOffset - buffer.byteOffset
+      learnLine(scanner, from, from + bytes.length, whole)
+      return accept(whole)
+    }
     // `{"ts":"` cannot stand inside a JSON string (its quotes would be escaped): each one begins a record.
     let bad = false
     let from = 0
     while (from < bytes.length) {
       const next = bytes.indexOf(RECORD_HEAD, from + 1)
       const to = next === -1 ? bytes.length : next
-      const piece = parseUsage(trim(bytes.subarray(from, to)))
+      const piece = parseLine(trim(bytes.subarray(from, to)))
       if (piece !== undefined) accept(piece)
       else if (!(torn && to === bytes.length)) bad = true
       from = to
@@ -116,17 +165,16 @@ export function createLineReader(
         start = lineEnd + 1
       }
       while (start < limit) {
-        const tsMs = scanner.readTime(view, start, limit)
+        const tsMs = readTime(scanner, start)
         if (tsMs >= span.sinceMs && tsMs < span.untilMs) {
-          const usage = scanner.scan(view, start, limit, tsMs)
-          let end = scanner.end
-          if (usage !== undefined) {
+          let end = scanLine(scanner, start, limit, tsMs)
+          if (end !== -1) {
             if (view[end] === CARRIAGE_RETURN) end++
             if (end < limit && view[end] === LINE_FEED) {
               lineNumber++
               counts.lines++
               seeTime(tsMs)
-              onUsage(usage)
+              sink.count(placeOf(), figures)
               start = end + 1
               continue
             }
@@ -148,7 +196,7 @@ export function createLineReader(
             continue
           }
         }
-        readCarefully(view.subarray(start, lineEnd), false)
+        readCarefully(start, lineEnd, false)
         start = lineEnd + 1
       }
       held = limit - start
@@ -165,8 +213,11 @@ export function createLineReader(
     end() {
       if (held === 0 || tooLong) return
       lineNumber++
-      readCarefully(buffer.subarray(0, held), true)
+      readCarefully(0, held, true)
       held = 0
+    },
+    get lineNumber() {
+      return lineNumber
     },
   }
 }
@@ -185,45 +236,22 @@ function isBlank(byte: number | undefined): boolean {
 }
 
 /** One record as any JSON writer may have written it; `undefined` where it is none. */
-function parseUsage(bytes: Buffer): LoggedUsage | undefined {
+function parseLine(bytes: Buffer): ParsedLine | undefined {
   let value: unknown
   try {
     value = JSON.parse(bytes.toString('utf8'))
   } catch {
     return undefined
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-  const fields = new Map<string, unknown>(Object.entries(value))
-  const ts = fields.get('ts')
-  const tsMs = typeof ts === 'string' ? Date.parse(ts) : NaN
-  if (Number.isNaN(tsMs)) return undefined
-  const text = (name: string): string | undefined => {
-    const found = fields.get(name)
-    return typeof found === 'string' ? found : undefined
-  }
-  const count = (name: string): number | undefined => {
-    const found = fields.get(name)
-    return typeof found === 'number' && found >= 0 && found <= Number.MAX_SAFE_INTEGER
-      ? found
-      : undefined
-  }
-  return {
-    ts_ms: tsMs,
-    user: text('user'),
-    api: text('api'),
-    model: text('model'),
-    served_model: text('served_model'),
-    provider: text('provider'),
-    outcome: text('outcome'),
-    prompt_tokens: count('prompt_tokens'),
-    completion_tokens: count('completion_tokens'),
-    total_tokens: count('total_tokens'),
-    cached_tokens: count('cached_tokens'),
-    cache_write_tokens: count('cache_write_tokens'),
-    cache_write_1h_tokens: count('cache_write_1h_tokens'),
-    reasoning_tokens: count('reasoning_tokens'),
-    estimated: fields.get('estimated') === true,
-    mock: fields.get('mock') === true,
-    ms: count('ms'),
-  }
+  return isObject(value) && !Number.isNaN(timeOf(value)) ? value : undefined
+}
+
+function isObject(value: unknown): value is ParsedLine {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Milliseconds since the epoch; NaN where the line does not say. */
+function timeOf(line: ParsedLine): number {
+  const ts = line['ts']
+  return typeof ts === 'string' ? Date.parse(ts) : NaN
 }

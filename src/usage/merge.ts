@@ -1,7 +1,9 @@
 /** Reports over parts of a window, put together into one over the whole of it. */
 import { createHistogram } from './histogram.ts'
-import { byRequests, readCost, readLatency } from './report.ts'
-import type { UsageReport, UsageRow, UsageTotals } from './report.ts'
+import { byRequests } from './report.ts'
+import type { UsageReport, UsageRow } from './report.ts'
+import { readCost, readLatency } from './tally.ts'
+import type { UsageTotals } from './tally.ts'
 import { createTrend } from './trend.ts'
 
 const SUMMED = [

@@ -9,7 +9,7 @@ import { ProxyError } from '../errors/proxy-error.ts'
 import { costUsd } from './prices.ts'
 import type { Billable, PriceOf } from './prices.ts'
 import { findTail, readUsageLogs } from './read.ts'
-import type { LoggedUsage } from './scan.ts'
+import type { LoggedUsage } from './logged.ts'
 
 /** What limits count of a request. */
 export interface CountedUse {

@@ -2,6 +2,7 @@
  * What tokens cost. Prices are applied when the log is read, never written into it (design §7), so a
  * corrected price corrects the past; a built-in price is the one that held on the day of the request.
  */
+import { ABSENT } from './logged.ts'
 import { PRICE_SOURCES, PRICE_TABLE } from './price-table.ts'
 import type { PeakHours, PriceSourceFacts } from './price-table.ts'
 import type { UsageRecord } from './record.ts'
@@ -183,36 +184,157 @@ export function resolvePriceName(name: string, known: { has(name: string): boole
 }
 
 /**
- * US dollars for one request that came at `atMs`; `undefined` where its tokens or its price are unknown.
- * Cached tokens and cache writes are parts of the prompt, writes for an hour a part of the writes, and
- * reasoning is a part of the completion; each has its own rate. Nothing is billed for
- * what no provider answered, nor for counting tokens. A mocked answer has no price at all: `undefined`.
+ * How a request is billed. `free`: known to cost nothing, as what no provider answered, and counting
+ * tokens. `made-up`: a mocked answer has no price at all. `untold`: nobody knows its tokens. `priced`: by its tokens.
+ */
+export type Billing = 'free' | 'made-up' | 'untold' | 'priced'
+
+/** `prompt` and `completion` are tokens, `ABSENT` where nobody told them. */
+export function billingOf(
+  record: Pick<Billable, 'api' | 'outcome' | 'mock'>,
+  prompt: number,
+  completion: number,
+): Billing {
+  if (record.mock === true) return 'made-up'
+  if (record.outcome === 'refused' || record.api === 'count_tokens') return 'free'
+  const output = completion === ABSENT && record.api === 'embeddings' ? 0 : completion
+  if (prompt === ABSENT && output === ABSENT && record.outcome === 'failed') return 'free'
+  if (prompt === ABSENT || output === ABSENT) return 'untold'
+  return prompt === 0 && output === 0 ? 'free' : 'priced'
+}
+
+/**
+ * US dollars for one request that came at `atMs`; `undefined` where its tokens or its price are unknown,
+ * and for a mocked answer.
  */
 export function costUsd(record: Billable, priceOf: PriceOf, atMs: number): number | undefined {
-  if (record.mock === true) return undefined
-  if (record.outcome === 'refused' || record.api === 'count_tokens') return 0
-  const prompt = record.prompt_tokens
-  const completion = record.completion_tokens ?? (record.api === 'embeddings' ? 0 : undefined)
-  if (prompt === undefined && completion === undefined && record.outcome === 'failed') return 0
-  if (prompt === undefined || completion === undefined) return undefined
-  if (prompt === 0 && completion === 0) return 0
+  const { prompt_tokens: prompt = ABSENT, completion_tokens: completion = ABSENT } = record
+  const billing = billingOf(record, prompt, completion)
+  if (billing === 'free') return 0
   const model = record.served_model ?? record.model
-  const rates = model === undefined ? undefined : priceOf(model, atMs)
+  if (billing !== 'priced' || model === undefined) return undefined
+  const rates = priceOf(model, atMs)
   if (rates === undefined) return undefined
+  const bill = createBill(rates)
+  addToBill(bill, {
+    prompt,
+    completion,
+    cached: record.cached_tokens ?? 0,
+    written: record.cache_write_tokens ?? 0,
+    writtenForAnHour: record.cache_write_1h_tokens ?? 0,
+    reasoning: record.reasoning_tokens ?? 0,
+  })
+  return billUsd(bill)
+}
 
-  const cached = Math.min(record.cached_tokens ?? 0, prompt)
-  const written = Math.min(record.cache_write_tokens ?? 0, prompt - cached)
-  const forAnHour = Math.min(record.cache_write_1h_tokens ?? 0, written)
-  const inputUsd =
-    (prompt - cached - written) * rates.input +
-    cached * (rates.cachedInput ?? rates.input) +
-    (written - forAnHour) * (rates.cacheWrite ?? rates.input * CACHE_WRITE_FACTOR) +
-    forAnHour * (rates.cacheWriteHour ?? rates.input * CACHE_WRITE_HOUR_FACTOR)
-  const reasoning = Math.min(record.reasoning_tokens ?? 0, completion)
-  const outputUsd =
-    (completion - reasoning) * rates.output + reasoning * (rates.reasoning ?? rates.output)
-  const long = rates.long !== undefined && prompt > rates.long.above ? rates.long : undefined
-  return (inputUsd * (long?.input ?? 1) + outputUsd * (long?.output ?? 1)) / TOKENS_PER_RATE
+/** Tokens at one price, of any number of requests. Sums of whole numbers are exact, in whatever order they are added. */
+export interface Bill {
+  readonly rates: Rates
+  readonly usual: BilledTokens
+  /** Of requests whose prompt is above `rates.long`; `undefined` before the first. */
+  long: BilledTokens | undefined
+}
+
+interface BilledTokens {
+  /** Prompt tokens neither read from a cache nor written to one. */
+  input: number
+  cached: number
+  /** To a cache, for its shorter life. */
+  written: number
+  writtenForAnHour: number
+  /** Completion tokens that were no reasoning. */
+  output: number
+  reasoning: number
+}
+
+/** The tokens of one request as they were told; `ABSENT` counts as none. */
+export interface ToldTokens {
+  readonly prompt: number
+  readonly completion: number
+  readonly cached: number
+  readonly written: number
+  readonly writtenForAnHour: number
+  readonly reasoning: number
+}
+
+/** An empty bill. */
+export function createBill(rates: Rates): Bill {
+  return { rates, usual: noTokens(), long: undefined }
+}
+
+function noTokens(): BilledTokens {
+  return { input: 0, cached: 0, written: 0, writtenForAnHour: 0, output: 0, reasoning: 0 }
+}
+
+/**
+ * Adds one `priced` request. Cached tokens and cache writes are parts of the prompt, writes for an hour a
+ * part of the writes, and reasoning is a part of the completion; each has its own rate.
+ */
+export function addToBill(bill: Bill, told: ToldTokens): void {
+  const { prompt } = told
+  const { long } = bill.rates
+  const isLong = long !== undefined && prompt > long.above
+  const tokens = isLong ? (bill.long ??= noTokens()) : bill.usual
+  const completion = Math.max(told.completion, 0)
+  const cached = Math.min(Math.max(told.cached, 0), prompt)
+  const written = Math.min(Math.max(told.written, 0), prompt - cached)
+  const forAnHour = Math.min(Math.max(told.writtenForAnHour, 0), written)
+  const reasoning = Math.min(Math.max(told.reasoning, 0), completion)
+  tokens.input += prompt - cached - written
+  tokens.cached += cached
+  tokens.written += written - forAnHour
+  tokens.writtenForAnHour += forAnHour
+  tokens.output += completion - reasoning
+  tokens.reasoning += reasoning
+}
+
+const RATES = [
+  'input',
+  'output',
+  'cachedInput',
+  'cacheWrite',
+  'cacheWriteHour',
+  'reasoning',
+] as const
+const LONG_RATES = ['above', 'input', 'output'] as const
+
+/** Whether two prices are one, be they two values or the same. */
+export function isSamePrice(a: Rates, b: Rates): boolean {
+  if (a === b) return true
+  return (
+    RATES.every((rate) => a[rate] === b[rate]) &&
+    LONG_RATES.every((rate) => a.long?.[rate] === b.long?.[rate])
+  )
+}
+
+/** Adds all of a bill to another at the same price. */
+export function absorbBill(into: Bill, bill: Bill): void {
+  absorbTokens(into.usual, bill.usual)
+  if (bill.long !== undefined) absorbTokens((into.long ??= noTokens()), bill.long)
+}
+
+function absorbTokens(into: BilledTokens, tokens: BilledTokens): void {
+  into.input += tokens.input
+  into.cached += tokens.cached
+  into.written += tokens.written
+  into.writtenForAnHour += tokens.writtenForAnHour
+  into.output += tokens.output
+  into.reasoning += tokens.reasoning
+}
+
+/** US dollars. */
+export function billUsd({ rates, usual, long }: Bill): number {
+  const inputUsd = (tokens: BilledTokens): number =>
+    tokens.input * rates.input +
+    tokens.cached * (rates.cachedInput ?? rates.input) +
+    tokens.written * (rates.cacheWrite ?? rates.input * CACHE_WRITE_FACTOR) +
+    tokens.writtenForAnHour * (rates.cacheWriteHour ?? rates.input * CACHE_WRITE_HOUR_FACTOR)
+  const outputUsd = (tokens: BilledTokens): number =>
+    tokens.output * rates.output + tokens.reasoning * (rates.reasoning ?? rates.output)
+  const usualUsd = inputUsd(usual) + outputUsd(usual)
+  if (rates.long === undefined || long === undefined) return usualUsd / TOKENS_PER_RATE
+  const longUsd = inputUsd(long) * rates.long.input + outputUsd(long) * rates.long.output
+  return (usualUsd + longUsd) / TOKENS_PER_RATE
 }
 
 /** `costUsd` for a whole log record, at its own time. */

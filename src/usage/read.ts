@@ -10,9 +10,11 @@ import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { globToRegExp } from './glob.ts'
-import { createLineReader } from './lines.ts'
+import { isWorthHalving, readHalved } from './halves.ts'
+import type { SecondReader } from './halves.ts'
+import { createCounts, createLineReader } from './lines.ts'
 import type { LineCounts, LineReader, TimeSpan } from './lines.ts'
-import type { LoggedUsage } from './scan.ts'
+import type { UsageListener } from './logged.ts'
 
 /** What was read, and what could not be. */
 export interface LogSummary extends Readonly<LineCounts> {
@@ -27,9 +29,11 @@ export interface ReadOptions {
   readonly span: TimeSpan
   /** Read where '-' is named. */
   readonly stdin?: AsyncIterable<Uint8Array | string>
-  readonly onUsage: (usage: LoggedUsage) => void
+  readonly onUsage: UsageListener
   /** Where to begin in a plain file, in bytes, at the beginning of a line (`findTail`). Default 0. */
   readonly startAt?: (descriptor: number, sizeBytes: number) => number
+  /** Reads half of a large plain file beside this thread. `onUsage` must be the report it adds to. */
+  readonly second?: SecondReader | undefined
   /** Waited for between blocks of a plain file, where others want to be served meanwhile. */
   readonly pause?: () => Promise<void>
 }
@@ -42,17 +46,11 @@ const DISORDER_MS = 25 * 3_600_000
 const LINE_HEAD = Buffer.from('\n{"ts":"')
 
 /**
- * Calls `onUsage` for every record in `span`, file by file, in the order of each file. Throws ProxyError
+ * Tells `onUsage` of every record in `span`, file by file, in the order of each file. Throws ProxyError
  * `usage_wrong` where a named log does not exist, `usage_log_unavailable` where it cannot be read.
  */
 export async function readUsageLogs(options: ReadOptions): Promise<LogSummary> {
-  const counts: LineCounts = {
-    lines: 0,
-    skipped: 0,
-    firstSkipped: undefined,
-    earliestMs: undefined,
-    latestMs: undefined,
-  }
+  const counts = createCounts()
   const files: string[] = []
   const seen = new Set<string>()
   for (const name of expandLogs(options.logs, options.cwd)) {
@@ -82,9 +80,15 @@ export async function readUsageLogs(options: ReadOptions): Promise<LogSummary> {
       if (facts.isFile() && isGzip(descriptor)) {
         await readGzip(blocks(descriptor), reader, name, counts)
       } else {
-        const start = facts.isFile() ? (options.startAt?.(descriptor, facts.size) ?? 0) : 0
         const size = facts.isFile() ? facts.size : Infinity
-        await readPlain(descriptor, size, reader, start, options.pause)
+        const start = facts.isFile() ? (options.startAt?.(descriptor, size) ?? 0) : 0
+        const { second, span, pause } = options
+        if (second !== undefined && facts.isFile() && isWorthHalving(size - start)) {
+          const whole = { name, descriptor, from: start, to: size, span }
+          await readHalved(whole, reader, second, counts)
+        } else {
+          await readPlain(descriptor, size, reader, start, pause)
+        }
       }
     } catch (error) {
       throw error instanceof ProxyError ? error : cannotRead(name, error)

@@ -10,14 +10,22 @@
  *   requests are not among them: they cost nothing anywhere, and have no price to be shown either.
  * - `latency`: the whole time of every request that was not refused.
  */
-import { createHistogram } from './histogram.ts'
-import type { Histogram } from './histogram.ts'
-import { costUsd } from './prices.ts'
-import type { PriceOf } from './prices.ts'
+import { addToBill, billingOf } from './prices.ts'
+import type { Bill, PriceOf } from './prices.ts'
 import { globToRegExp } from './glob.ts'
-import type { LoggedUsage } from './scan.ts'
-import { createTrend } from './trend.ts'
-import type { Trend } from './trend.ts'
+import {
+  CACHED,
+  CACHE_WRITE,
+  CACHE_WRITE_HOUR,
+  COMPLETION,
+  figuresOf,
+  PROMPT,
+  REASONING,
+  TS_MS,
+} from './logged.ts'
+import type { Figures, LoggedNames, LoggedUsage, UsageSink } from './logged.ts'
+import { addPart, addRecord, addTally, billOf, createTally, finish, partOf } from './tally.ts'
+import type { RecordKind, Tally, TallyPart, UsageTotals } from './tally.ts'
 import { renderBucket } from './zone.ts'
 import type { Zone } from './zone.ts'
 
@@ -41,30 +49,6 @@ export interface UsageFilters {
   readonly models: readonly string[]
   readonly providers: readonly string[]
   readonly outcomes: readonly string[]
-}
-
-export interface UsageTotals {
-  requests: number
-  failed: number
-  refused: number
-  failovers: number
-  /** Requests whose tokens are an estimate. */
-  estimated: number
-  mocked: number
-  unpriced: number
-  promptTokens: number
-  completionTokens: number
-  cachedTokens: number
-  cacheWriteTokens: number
-  reasoningTokens: number
-  totalTokens: number
-  costUsd: number | undefined
-  /** Milliseconds; `undefined` where nothing was measured. */
-  latencyMs: { p50: number | undefined; p95: number | undefined }
-  /** What `latencyMs` was read from; reports that are put together need it. */
-  latency: Histogram
-  /** Requests over time; `undefined` where it was not asked for. */
-  trend: Trend | undefined
 }
 
 export interface UsageRow extends Readonly<UsageTotals> {
@@ -104,15 +88,43 @@ export interface ReportOptions {
   readonly groupLimit?: number
 }
 
-export interface ReportFold {
+/** A sink for a reader, which records can be added to one by one as well. */
+export interface ReportFold extends UsageSink<Place> {
   add(usage: LoggedUsage): void
   result(): UsageReport
+  /** All that was added so far, as plain data that can be sent to another thread. */
+  part(): ReportPart
+  /**
+   * Adds what another report of the same options has folded from later records: the same result as if
+   * they had been added one by one. Gives false, and adds nothing, where a limit could make a difference,
+   * or trends are kept.
+   */
+  addPart(part: ReportPart): boolean
+}
+
+/** A report on the way from one thread to another. */
+export interface ReportPart {
+  readonly rows: readonly TallyPart[]
+  readonly unpriced: ReadonlyMap<string, number>
+  readonly pairs: Pairs
+  readonly uncounted: number
+}
+
+/** Where records with the same names are counted, found out once for many of them. */
+export interface Place extends RecordKind {
+  /** Whether the filters let them through. */
+  readonly wanted: boolean
+  /** The stretch of time for which the rest holds; NaN before the first record. */
+  slot: number
+  row: Tally
+  /** Where the row's tokens at this price are added up; `undefined` where there is no price. */
+  bill: Bill | undefined
 }
 
 export const GROUP_LIMIT = 100_000
 const OTHERS = '(others)'
 const PAIR_LIMIT = 1000
-// Every time zone's changes fall on a quarter of an hour.
+// Every time zone's changes fall on a quarter of an hour, and so do those of prices.
 const SLOT_MS = 900_000
 const SLOT_LIMIT = 100_000
 
@@ -123,17 +135,16 @@ export function createReport(options: ReportOptions): ReportFold {
   const readers = by.map((key) => groupReader(key, options.zone))
   const groups: GroupNode = { row: undefined, below: new Map() }
   const rows: Tally[] = []
-  const totals = createTally([], trends)
+  const nowhere = createTally([], false)
   const unpriced = new Map<string, number>()
   const pairs = new Map<string, Map<string, number>>()
   let pairCount = 0
   let uncounted = 0
   let others: Tally | undefined
 
-  function rowOf(usage: LoggedUsage): Tally {
+  function rowOf(group: readonly (string | undefined)[]): Tally {
     let node = groups
-    for (const read of readers) {
-      const value = read(usage)
+    for (const value of group) {
       let next = node.below.get(value)
       if (next === undefined) {
         if (rows.length >= groupLimit) return (others ??= addRow(by.map(() => OTHERS)))
@@ -142,7 +153,16 @@ export function createReport(options: ReportOptions): ReportFold {
       }
       node = next
     }
-    return (node.row ??= addRow(readers.map((read) => read(usage))))
+    return (node.row ??= addRow(group))
+  }
+
+  /** Finds what changes with time: the row of this day or hour, the price of this day. */
+  function settle(place: Place, tsMs: number): void {
+    const { names } = place
+    place.row = rowOf(readers.map((read) => read(names, tsMs)))
+    const model = names.served_model ?? names.model
+    const rates = model === undefined ? undefined : priceOf?.(model, tsMs)
+    place.bill = rates === undefined ? undefined : billOf(place.row, rates)
   }
 
   function addRow(group: readonly (string | undefined)[]): Tally {
@@ -151,36 +171,79 @@ export function createReport(options: ReportOptions): ReportFold {
     return row
   }
 
-  function countPair(model: string, served: string): void {
+  function countPair(model: string, served: string, times = 1): void {
     const byServed = pairs.get(model) ?? new Map<string, number>()
     const known = byServed.get(served)
     if (known === undefined && pairCount++ >= PAIR_LIMIT) return
-    byServed.set(served, (known ?? 0) + 1)
+    byServed.set(served, (known ?? 0) + times)
     pairs.set(model, byServed)
   }
 
-  function countUnpriced(usage: LoggedUsage): void {
-    const model = usage.served_model ?? usage.model
-    const told = usage.prompt_tokens !== undefined && usage.completion_tokens !== undefined
-    if (model === undefined || !(told || usage.api === 'embeddings')) {
-      uncounted++
-      return
-    }
+  function countUnpriced(names: LoggedNames, told: boolean): void {
+    const model = names.served_model ?? names.model
+    if (model === undefined || !told) uncounted++
+    else countUnpricedModel(model, 1)
+  }
+
+  function countUnpricedModel(model: string, times: number): void {
     const known = unpriced.get(model)
-    if (known !== undefined || unpriced.size < PAIR_LIMIT) unpriced.set(model, (known ?? 0) + 1)
+    if (known !== undefined || unpriced.size < PAIR_LIMIT) unpriced.set(model, (known ?? 0) + times)
+  }
+
+  function placeOf(names: LoggedNames): Place {
+    return {
+      names,
+      wanted: wanted(names),
+      failed: names.outcome === 'failed' || names.outcome === 'truncated',
+      refused: names.outcome === 'refused',
+      failover: isFailover(names),
+      slot: NaN,
+      row: nowhere,
+      bill: undefined,
+    }
+  }
+
+  function count(place: Place, figures: Figures): void {
+    if (!place.wanted) return
+    const tsMs = figures[TS_MS]!
+    const slot = Math.floor(tsMs / SLOT_MS)
+    if (slot !== place.slot) {
+      settle(place, tsMs)
+      place.slot = slot
+    }
+    const { names, row } = place
+    if (place.failover) countPair(names.model ?? '', names.served_model ?? '')
+    addRecord(row, place, figures)
+    if (priceOf === undefined) return
+    const prompt = figures[PROMPT]!
+    const completion = figures[COMPLETION]!
+    const billing = billingOf(names, prompt, completion)
+    if (billing === 'made-up') return
+    if (billing === 'priced' && place.bill !== undefined) {
+      addToBill(place.bill, {
+        prompt,
+        completion,
+        cached: figures[CACHED]!,
+        written: figures[CACHE_WRITE]!,
+        writtenForAnHour: figures[CACHE_WRITE_HOUR]!,
+        reasoning: figures[REASONING]!,
+      })
+    } else if (billing !== 'free') {
+      row.unpriced++
+      return countUnpriced(names, billing === 'priced' || names.api === 'embeddings')
+    }
+    row.costKnown = true
   }
 
   return {
+    placeOf,
+    count,
     add(usage) {
-      if (!wanted(usage)) return
-      const cost = priceOf === undefined ? undefined : costUsd(usage, priceOf, usage.ts_ms)
-      const isUnpriced = priceOf !== undefined && cost === undefined && !usage.mock
-      if (isUnpriced) countUnpriced(usage)
-      if (isFailover(usage)) countPair(usage.model ?? '', usage.served_model ?? '')
-      tally(rowOf(usage), usage, cost, isUnpriced)
-      tally(totals, usage, cost, isUnpriced)
+      count(placeOf(usage), figuresOf(usage))
     },
     result() {
+      const totals = createTally([], trends)
+      for (const row of rows) addTally(totals, row)
       return {
         rows: rows.map((row) => ({ ...finish(row), group: row.group })),
         totals: finish(totals),
@@ -188,14 +251,37 @@ export function createReport(options: ReportOptions): ReportFold {
         unpricedModels: [...unpriced]
           .map(([model, requests]) => ({ model, requests }))
           .toSorted(byRequests),
-        failoverPairs: [...pairs]
-          .flatMap(([model, byServed]) =>
-            [...byServed].map(([served, requests]) => ({ model, served, requests })),
-          )
-          .toSorted(byRequests),
+        failoverPairs: listPairs(pairs).toSorted(byRequests),
       }
     },
+    part() {
+      return { rows: rows.map(partOf), unpriced, pairs, uncounted }
+    },
+    addPart(part) {
+      const theirPairs = listPairs(part.pairs)
+      if (
+        trends ||
+        rows.length + part.rows.length >= groupLimit ||
+        unpriced.size + part.unpriced.size >= PAIR_LIMIT ||
+        pairCount + theirPairs.length >= PAIR_LIMIT
+      ) {
+        return false
+      }
+      for (const row of part.rows) addPart(rowOf(row.group), row)
+      for (const [model, requests] of part.unpriced) countUnpricedModel(model, requests)
+      for (const { model, served, requests } of theirPairs) countPair(model, served, requests)
+      uncounted += part.uncounted
+      return true
+    },
   }
+}
+
+type Pairs = ReadonlyMap<string, ReadonlyMap<string, number>>
+
+function listPairs(pairs: Pairs): FailoverPair[] {
+  return [...pairs].flatMap(([model, byServed]) =>
+    [...byServed].map(([served, requests]) => ({ model, served, requests })),
+  )
 }
 
 interface GroupNode {
@@ -203,88 +289,13 @@ interface GroupNode {
   readonly below: Map<string | undefined, GroupNode>
 }
 
-interface Tally extends Omit<UsageTotals, 'latencyMs'> {
-  readonly group: readonly (string | undefined)[]
-}
-
-function createTally(group: readonly (string | undefined)[], trends: boolean): Tally {
-  return {
-    group,
-    requests: 0,
-    failed: 0,
-    refused: 0,
-    failovers: 0,
-    estimated: 0,
-    mocked: 0,
-    unpriced: 0,
-    promptTokens: 0,
-    completionTokens: 0,
-    cachedTokens: 0,
-    cacheWriteTokens: 0,
-    reasoningTokens: 0,
-    totalTokens: 0,
-    costUsd: undefined,
-    latency: createHistogram(),
-    trend: trends ? createTrend() : undefined,
-  }
-}
-
-function tally(
-  row: Tally,
-  usage: LoggedUsage,
-  cost: number | undefined,
-  isUnpriced: boolean,
-): void {
-  row.requests++
-  row.trend?.add(usage.ts_ms)
-  if (usage.outcome === 'failed' || usage.outcome === 'truncated') row.failed++
-  if (usage.outcome === 'refused') row.refused++
-  else if (usage.ms !== undefined) row.latency.add(usage.ms)
-  if (isFailover(usage)) row.failovers++
-  if (usage.estimated) row.estimated++
-  if (usage.mock) row.mocked++
-  if (isUnpriced) row.unpriced++
-  const prompt = usage.prompt_tokens ?? 0
-  const completion = usage.completion_tokens ?? 0
-  row.promptTokens += prompt
-  row.completionTokens += completion
-  row.cachedTokens += usage.cached_tokens ?? 0
-  row.cacheWriteTokens += usage.cache_write_tokens ?? 0
-  row.reasoningTokens += usage.reasoning_tokens ?? 0
-  row.totalTokens += usage.total_tokens ?? prompt + completion
-  if (cost !== undefined) row.costUsd = (row.costUsd ?? 0) + cost
-}
-
 /** Most requests first. */
 export function byRequests(a: { requests: number }, b: { requests: number }): number {
   return b.requests - a.requests
 }
 
-function finish(row: Tally): UsageTotals {
-  const { group: _, ...counts } = row
-  return {
-    ...counts,
-    costUsd: readCost(row.costUsd, row.unpriced),
-    latencyMs: readLatency(row.latency),
-  }
-}
-
-/** A sum of costs; `undefined` where all that is known of it are requests that cost nothing. */
-export function readCost(sumUsd: number | undefined, unpriced: number): number | undefined {
-  return sumUsd === 0 && unpriced > 0 ? undefined : sumUsd
-}
-
-/** The percentiles that are shown, in whole milliseconds. */
-export function readLatency(latency: Histogram): UsageTotals['latencyMs'] {
-  const read = (fraction: number): number | undefined => {
-    const value = latency.percentile(fraction)
-    return value === undefined ? undefined : Math.round(value)
-  }
-  return { p50: read(0.5), p95: read(0.95) }
-}
-
 /** A model rests and is skipped before any attempt, so the request's own model is what counts. */
-function isFailover(usage: LoggedUsage): boolean {
+function isFailover(usage: LoggedNames): boolean {
   return (
     usage.served_model !== undefined &&
     usage.model !== undefined &&
@@ -292,7 +303,7 @@ function isFailover(usage: LoggedUsage): boolean {
   )
 }
 
-function createFilter(filters: UsageFilters): (usage: LoggedUsage) => boolean {
+function createFilter(filters: UsageFilters): (usage: LoggedNames) => boolean {
   const tests = [
     createNameTest(filters.users, (usage) => usage.user),
     createNameTest(filters.models, (usage) => usage.model),
@@ -304,8 +315,8 @@ function createFilter(filters: UsageFilters): (usage: LoggedUsage) => boolean {
 
 function createNameTest(
   globs: readonly string[],
-  read: (usage: LoggedUsage) => string | undefined,
-): ((usage: LoggedUsage) => boolean) | undefined {
+  read: (usage: LoggedNames) => string | undefined,
+): ((usage: LoggedNames) => boolean) | undefined {
   if (globs.length === 0) return undefined
   const patterns = globs.map((glob) => globToRegExp(glob))
   return (usage) => {
@@ -314,7 +325,10 @@ function createNameTest(
   }
 }
 
-function groupReader(key: GroupKey, zone: Zone): (usage: LoggedUsage) => string | undefined {
+function groupReader(
+  key: GroupKey,
+  zone: Zone,
+): (names: LoggedNames, tsMs: number) => string | undefined {
   switch (key) {
     case 'user':
       return (usage) => usage.user
@@ -333,8 +347,8 @@ function groupReader(key: GroupKey, zone: Zone): (usage: LoggedUsage) => string 
       const labels = new Map<number, string>()
       let lastSlot = NaN
       let lastLabel = ''
-      return (usage) => {
-        const slot = Math.floor(usage.ts_ms / SLOT_MS)
+      return (_names, tsMs) => {
+        const slot = Math.floor(tsMs / SLOT_MS)
         if (slot === lastSlot) return lastLabel
         let label = labels.get(slot)
         if (label === undefined) {

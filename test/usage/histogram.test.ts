@@ -75,3 +75,25 @@ test('one that takes in another answers as if it had counted all itself', () => 
   empty.absorb(createHistogram())
   assert.equal(empty.percentile(0.5), undefined)
 })
+
+test('two that are put together say what one says', () => {
+  for (const [few, more] of [
+    [3, 5],
+    [40, 40],
+    [10, 500],
+    [500, 10],
+    [300, 900],
+  ] as const) {
+    const [one, first, second] = [createHistogram(), createHistogram(), createHistogram()]
+    for (let i = 0; i < few + more; i++) {
+      const value = (i * 7919) % 20_011
+      one.add(value)
+      if (i < few) first.add(value)
+      else second.add(value)
+    }
+    second.forEachValue((value, times) => first.add(value, times))
+    for (const fraction of [0, 0.1, 0.5, 0.95, 1]) {
+      assert.equal(first.percentile(fraction), one.percentile(fraction), `${few} and ${more}`)
+    }
+  }
+})

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import * as fc from 'fast-check'
 import { renderLine } from '../../src/usage/ledger.ts'
-import { createLineReader } from '../../src/usage/lines.ts'
+import { createCounts, createLineReader } from '../../src/usage/lines.ts'
 import type { LineCounts, TimeSpan } from '../../src/usage/lines.ts'
-import type { UsageRecord } from '../../src/usage/record.ts'
-import { createLineScanner } from '../../src/usage/scan.ts'
-import type { LoggedUsage } from '../../src/usage/scan.ts'
+import type { LoggedUsage } from '../../src/usage/logged.ts'
+import { feed } from './feed.ts'
 
 const EVERYTHING: TimeSpan = { sinceMs: -Infinity, untilMs: Infinity }
 
@@ -34,24 +32,10 @@ function read(
   span = EVERYTHING,
   pieceBytes = Infinity,
 ): { users: string[]; usages: LoggedUsage[]; counts: LineCounts } {
-  const counts: LineCounts = {
-    lines: 0,
-    skipped: 0,
-    firstSkipped: undefined,
-    earliestMs: undefined,
-    latestMs: undefined,
-  }
+  const counts = createCounts()
   const usages: LoggedUsage[] = []
   const reader = createLineReader('usage.jsonl', span, counts, (usage) => usages.push(usage))
-  const all = Buffer.from(bytes)
-  for (let at = 0; at < all.length;) {
-    const space = reader.space()
-    const piece = all.subarray(at, at + Math.min(space.length, pieceBytes))
-    space.set(piece)
-    reader.filled(piece.length)
-    at += piece.length
-  }
-  reader.end()
+  feed(reader, Buffer.from(bytes), pieceBytes)
   return { users: usages.map((usage) => usage.user ?? ''), usages, counts }
 }
 
@@ -229,101 +213,4 @@ test('other writers are read too: other key orders, spaces, fractions, other for
   assert.equal(usages[2]?.total_tokens, undefined)
   assert.equal(usages[2]?.mock, true)
   assert.equal(counts.skipped, 0)
-})
-
-const COUNT = fc.option(fc.nat({ max: 10 ** 9 }), { nil: undefined })
-const NAME = fc.option(fc.string({ unit: 'grapheme', maxLength: 20 }), { nil: undefined })
-
-test('the fast scanner and JSON.parse agree on every record the ledger writes', () => {
-  const scanner = createLineScanner()
-  let fast = 0
-  const record = fc.record({
-    ts: fc
-      .date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
-      .map((date) => date.toISOString()),
-    user: NAME,
-    model: NAME,
-    served_model: NAME,
-    provider: NAME,
-    error: NAME,
-    prompt_tokens: COUNT,
-    completion_tokens: COUNT,
-    total_tokens: COUNT,
-    cached_tokens: COUNT,
-    cache_write_tokens: COUNT,
-    cache_write_1h_tokens: COUNT,
-    reasoning_tokens: COUNT,
-    estimated: fc.constantFrom(true, undefined),
-    mock: fc.constantFrom(true, undefined),
-    ms: fc.nat(),
-    attempts: fc.array(fc.record({ model: fc.string(), provider: fc.string(), ms: fc.nat() }), {
-      maxLength: 3,
-    }),
-  })
-  fc.assert(
-    fc.property(record, (made) => {
-      const full = { ...made, id: 'req_1', api: 'chat', status: 200, outcome: 'ok' }
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-      const text = renderLine(full as unknown as UsageRecord)
-      const { usages } = read(`${text}\n`)
-      assert.equal(usages.length, 1)
-      const bytes = Buffer.from(text)
-      const tsMs = scanner.readTime(bytes, 0, bytes.length)
-      assert.equal(tsMs, Date.parse(made.ts))
-      const scanned = scanner.scan(bytes, 0, bytes.length, tsMs)
-      // Names with escapes are left to the slow way; the result must be the same by either.
-      if (scanned !== undefined) {
-        fast++
-        assert.equal(scanner.end, bytes.length)
-      }
-      const expected = JSON.parse(text)
-      for (const field of [
-        'user',
-        'model',
-        'served_model',
-        'provider',
-        'prompt_tokens',
-        'completion_tokens',
-        'total_tokens',
-        'cached_tokens',
-        'cache_write_tokens',
-        'cache_write_1h_tokens',
-        'reasoning_tokens',
-        'ms',
-      ] as const) {
-        assert.equal(usages[0]?.[field], expected[field])
-        if (scanned !== undefined) assert.equal(scanned[field], expected[field])
-      }
-      assert.equal(usages[0]?.estimated, expected.estimated === true)
-      assert.equal(usages[0]?.mock, expected.mock === true)
-    }),
-    { numRuns: 2000 },
-  )
-  assert.ok(fast > 500, `the fast way was taken ${fast} times`)
-})
-
-test('an ordinary line is read the fast way', () => {
-  const scanner = createLineScanner()
-  const bytes = Buffer.from(`${line('user-a')}\n`)
-  const tsMs = scanner.readTime(bytes, 0, bytes.length)
-  const usage = scanner.scan(bytes, 0, bytes.length, tsMs)
-  assert.equal(usage?.user, 'user-a')
-  assert.equal(usage?.completion_tokens, 39)
-  assert.equal(scanner.end, bytes.length - 1)
-})
-
-test('times that are none are left to the slow way', () => {
-  const scanner = createLineScanner()
-  for (const ts of [
-    '2026-02-30T00:00:00.000Z',
-    '2026-13-01T00:00:00.000Z',
-    '2026-11-22T24:00:00.000Z',
-    '2026-11-22T15:60:00.000Z',
-    '2026-11-22T15:12:11.03xZ',
-    '2026-11-2\u00e415:12:11.034Z',
-    '2026-11-22T15:12:11.034+',
-  ]) {
-    const bytes = Buffer.from(`{"ts":"${ts}","user":"a"}`)
-    assert.ok(Number.isNaN(scanner.readTime(bytes, 0, bytes.length)), ts)
-  }
 })

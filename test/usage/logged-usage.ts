@@ -1,4 +1,6 @@
-import type { LoggedUsage } from '../../src/usage/scan.ts'
+import type { LoggedUsage } from '../../src/usage/logged.ts'
+import type { UsageReport } from '../../src/usage/report.ts'
+import type { UsageTotals } from '../../src/usage/tally.ts'
 
 /** A record as a reader hands it on: a request of user-a to gpt-5 that went well. */
 export function loggedUsage(rest: Partial<LoggedUsage> = {}): LoggedUsage {
@@ -22,4 +24,20 @@ export function loggedUsage(rest: Partial<LoggedUsage> = {}): LoggedUsage {
     ms: 800,
     ...rest,
   }
+}
+
+/** A report as values that can be compared: of what percentiles are read from, all that is in it. */
+export function comparable({ rows, totals, ...rest }: UsageReport): unknown {
+  return {
+    ...rest,
+    rows: rows.map((row) => ({ ...plain(row), group: row.group })),
+    totals: plain(totals),
+  }
+}
+
+function plain(totals: Readonly<UsageTotals>): object {
+  const { latency, trend: _, ...counts } = totals
+  const values: (readonly [number, number])[] = []
+  latency.forEachValue((value, times) => values.push([value, times]))
+  return { ...counts, latency: values.toSorted((a, b) => a[0] - b[0]) }
 }

@@ -3,10 +3,11 @@ import { test } from 'node:test'
 import { createPriceLookup } from '../../src/usage/prices.ts'
 import { createReport } from '../../src/usage/report.ts'
 import type { GroupKey, ReportOptions, UsageFilters, UsageReport } from '../../src/usage/report.ts'
-import type { LoggedUsage } from '../../src/usage/scan.ts'
+import type { LoggedUsage } from '../../src/usage/logged.ts'
 import { resolveZone } from '../../src/usage/zone.ts'
-import { loggedUsage as usage } from './logged-usage.ts'
+import { comparable, loggedUsage as usage } from './logged-usage.ts'
 
+const NOON = Date.UTC(2026, 10, 22, 12)
 const NO_FILTERS: UsageFilters = { users: [], models: [], providers: [], outcomes: [] }
 
 const REFUSED = {
@@ -222,4 +223,73 @@ test('names that every object has are ordinary names', () => {
     rows.map((row) => row.group[0]),
     names,
   )
+})
+
+test('a price that changed is the one of the day, and prompts above a limit have their own', () => {
+  // gpt-5.6-sol: 5 and 30 dollars a million, since 21 August 4 and 20; above 272,000 twice and one and a half.
+  const sol = { model: 'gpt-5.6-sol', served_model: 'gpt-5.6-sol' }
+  const tokens = { prompt_tokens: 1_000_000, completion_tokens: 1_000_000 }
+  const short = { prompt_tokens: 100_000, completion_tokens: 0 }
+  const { rows, totals } = fold(
+    [
+      usage({ ...sol, ...short, ts_ms: Date.UTC(2026, 7, 20, 23, 59) }),
+      usage({ ...sol, ...short, ts_ms: Date.UTC(2026, 7, 21) }),
+      usage({ ...sol, ...tokens, ts_ms: Date.UTC(2026, 7, 21) }),
+      usage({ ...sol, ...short, ts_ms: Date.UTC(2026, 7, 20) }),
+    ],
+    { by: ['model'] },
+  )
+  assert.equal(rows[0]?.costUsd, 0.5 + 0.4 + (8 + 30) + 0.5)
+  assert.equal(totals.costUsd, rows[0]?.costUsd)
+})
+
+test('a sum of costs does not depend on the order of a million small ones', () => {
+  const small = usage({ prompt_tokens: 7, completion_tokens: 3, cached_tokens: 1 })
+  const large = usage({ prompt_tokens: 100_000_000, completion_tokens: 1 })
+  const many = Array.from({ length: 1000 }, () => small)
+  const first = fold([large, ...many]).totals.costUsd
+  assert.equal(fold([...many, large]).totals.costUsd, first)
+})
+
+test('reports of two parts of a log, added, are the report of the whole', () => {
+  const all = Array.from({ length: 300 }, (_, i) =>
+    usage({
+      ts_ms: NOON + i * 7_000_000,
+      user: `user-${i % 5}`,
+      model: i % 2 === 0 ? 'gpt-5' : 'unheard-of',
+      served_model: i % 3 === 0 ? 'gpt-5' : 'unheard-of',
+      outcome: i % 7 === 0 ? 'failed' : 'ok',
+      prompt_tokens: i % 11 === 0 ? undefined : i,
+      ms: i * 13,
+    }),
+  )
+  for (const cut of [0, 1, 150, 299, 300]) {
+    const options = {
+      by: ['user', 'month'] as const,
+      filters: NO_FILTERS,
+      zone: resolveZone('Europe/London'),
+      priceOf: createPriceLookup(new Map()),
+    }
+    const [first, second] = [createReport(options), createReport(options)]
+    all.forEach((one, i) => (i < cut ? first : second).add(one))
+    assert.equal(first.addPart(structuredClone(second.part())), true)
+    assert.deepEqual(comparable(first.result()), comparable(fold(all, { by: options.by })))
+  }
+})
+
+test('parts with more than a report keeps are not added: which are kept depends on the order', () => {
+  const parts = ['a', 'b'].map((letter) => {
+    const report = createReport({
+      by: ['user'],
+      filters: NO_FILTERS,
+      zone: resolveZone('UTC'),
+      priceOf: createPriceLookup(new Map()),
+    })
+    for (let i = 0; i < 600; i++)
+      report.add(usage({ model: `${letter}-${i}`, served_model: 'gpt-5' }))
+    return report
+  })
+  const before = comparable(parts[0]?.result() ?? assert.fail())
+  assert.equal(parts[0]?.addPart(parts[1]?.part() ?? assert.fail()), false)
+  assert.deepEqual(comparable(parts[0]?.result() ?? assert.fail()), before)
 })

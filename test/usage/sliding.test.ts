@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSlidingReport } from '../../src/usage/sliding.ts'
 import type { SlidingReport } from '../../src/usage/sliding.ts'
-import type { LoggedUsage } from '../../src/usage/scan.ts'
+import type { LoggedUsage } from '../../src/usage/logged.ts'
 import { resolveZone } from '../../src/usage/zone.ts'
 import { loggedUsage } from './logged-usage.ts'
 
