@@ -97,8 +97,8 @@ export interface StreamEncoder {
 
 /**
  * A value while it is being built or kept up to date by its own closure. What is looked at for every event
- * has plain members and no getters: V8 gives each object with getters a hidden class of its own, which
- * makes every look at it, and every call of its methods, a slow one.
+ * has plain members, written out: no getters and no spread. V8 gives each object with getters a hidden
+ * class of its own, which makes every look at it, and every call of its methods, a slow one.
  */
 export type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
