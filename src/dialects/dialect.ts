@@ -95,6 +95,13 @@ export interface StreamEncoder {
   fail(error: ProxyError): string
 }
 
+/**
+ * A value while it is being built or kept up to date by its own closure. What is looked at for every event
+ * has plain members, written out: no getters and no spread. V8 gives each object with getters a hidden
+ * class of its own, which makes every look at it, and every call of its methods, a slow one.
+ */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
 /** What one relayed SSE event tells, without rewriting it. */
 export interface FrameFacts {
   /** Text, reasoning or a tool call is in it: the stream commits here. */
@@ -109,9 +116,17 @@ export interface FrameFacts {
   error: UpstreamError | undefined
 }
 
+/** The facts of an event that is of no concern, to begin with. */
+export function noFacts(): FrameFacts {
+  return { content: false, end: false, usage: false, usageOnly: false, error: undefined }
+}
+
+/** The facts of an event that is content and nothing else; most are, so there is one value for all. */
+export const CONTENT_ONLY: Readonly<FrameFacts> = Object.freeze({ ...noFacts(), content: true })
+
 /** Reads a relayed stream along the way: usage, served model, end mark, errors. */
 export interface StreamTap {
-  read(event: SseEvent): FrameFacts
+  read(event: SseEvent): Readonly<FrameFacts>
   readonly usage: TokenUsage | undefined
   readonly model: string | undefined
   /** Content characters seen, for an estimate when a caller leaves before usage is told. */

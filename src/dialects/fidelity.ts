@@ -4,7 +4,7 @@
  * before decoding; the documentation is rendered from it. Where a value must be looked at together with
  * the model (sampling, effort, forced tools), the translators decide and announce: rows with `adapt`.
  */
-import { readArray, readObject } from '../wire/json.ts'
+import { isJsonObject, readArray, readObject } from '../wire/json.ts'
 import type { DialectName, Notes } from './dialect.ts'
 import { liftExtraBody } from './extra-body.ts'
 import { CHAT_TO_MESSAGES } from './fidelity/chat-to-messages.ts'
@@ -26,13 +26,45 @@ export const FIDELITY: readonly FidelityTable[] = [
   { from: 'openai-responses', to: 'anthropic', rows: RESPONSES_TO_MESSAGES },
 ]
 
-/** The top-level fields that a table speaks of. */
-const KNOWN: ReadonlyMap<FidelityTable, ReadonlySet<string>> = new Map(
-  FIDELITY.map((table) => [
-    table,
-    new Set(table.rows.map(({ path }) => path.split(/[.[]/)[0] ?? '')),
-  ]),
-)
+/** One step of a row's path: a member, or every item of the array it holds. */
+interface Step {
+  readonly key: string
+  readonly every: boolean
+}
+
+/** A row that is looked at before decoding, its path cut into steps. */
+interface Rule {
+  readonly row: FidelityRow
+  readonly steps: readonly Step[]
+  /** As the notes name it. */
+  readonly field: string
+}
+
+/** A table in the order of its review: every request that crosses goes through it. */
+interface Review {
+  readonly from: DialectName
+  readonly to: DialectName
+  readonly refused: readonly Rule[]
+  readonly noted: readonly Rule[]
+  /** The top-level fields that it speaks of. */
+  readonly known: ReadonlySet<string>
+}
+
+const REVIEWS: readonly Review[] = FIDELITY.map(({ from, to, rows }) => ({
+  from,
+  to,
+  refused: rows.filter((row) => row.verdict === 'refuse').map(ruleOf),
+  noted: rows.filter((row) => row.verdict === 'note').map(ruleOf),
+  known: new Set(rows.map((row) => ruleOf(row).steps[0]?.key ?? '')),
+}))
+
+function ruleOf(row: FidelityRow): Rule {
+  const steps = row.path.split('.').map((step) => {
+    const every = step.endsWith('[]')
+    return { key: every ? step.slice(0, -2) : step, every }
+  })
+  return { row, steps, field: row.path.replaceAll('[]', '') }
+}
 
 /**
  * Applies the table to a caller's body before it is decoded: throws ProxyError `untranslatable` for the
@@ -45,28 +77,36 @@ export function reviewFields(
   to: DialectName,
   notes: Notes,
 ): void {
-  const table = FIDELITY.find((candidate) => candidate.from === from && candidate.to === to)
-  if (table === undefined) return
+  const review = REVIEWS.find((candidate) => candidate.from === from && candidate.to === to)
+  if (review === undefined) return
   const body = liftExtraBody(rawBody)
-  for (const row of table.rows) {
-    if (row.verdict === 'refuse') refuseRow(row, body)
+  for (const rule of review.refused) {
+    if (asks(body, rule, 0)) refuseRow(rule, body)
   }
-  for (const row of table.rows) {
-    if (row.verdict !== 'note') continue
-    const said = findValues(body, row.path).some(({ value }) => row.silent?.is(value) !== true)
-    if (!said) continue
-    const field = row.path.replaceAll('[]', '')
-    if (row.hint === true) notes.announce(field, 'dropped')
-    else notes.add(field, 'dropped')
+  for (const rule of review.noted) {
+    if (!asks(body, rule, 0)) continue
+    if (rule.row.hint === true) notes.announce(rule.field, 'dropped')
+    else notes.add(rule.field, 'dropped')
   }
-  const known = KNOWN.get(table)
-  for (const [field, value] of Object.entries(body)) {
-    if (value !== null && known?.has(field) !== true) notes.add(field, 'dropped')
+  for (const field of Object.keys(body)) {
+    if (body[field] !== null && !review.known.has(field)) notes.add(field, 'dropped')
   }
 }
 
-function refuseRow(row: FidelityRow, body: JsonObject): void {
-  for (const { path, value } of findValues(body, row.path)) {
+/** The path, from `depth` on, leads to a value that asks for something. */
+function asks(value: JsonValue, rule: Rule, depth: number): boolean {
+  const step = rule.steps[depth]
+  if (step === undefined) return rule.row.silent?.is(value) !== true
+  const member = isJsonObject(value) ? value[step.key] : undefined
+  if (member === undefined || member === null) return false
+  if (!step.every) return asks(member, rule, depth + 1)
+  return (
+    Array.isArray(member) && member.some((item) => item !== null && asks(item, rule, depth + 1))
+  )
+}
+
+function refuseRow({ row, steps }: Rule, body: JsonObject): void {
+  for (const { path, value } of findValues(body, steps)) {
     if (row.silent?.is(value) === true) continue
     throw untranslatable(
       path,
@@ -81,11 +121,9 @@ interface Found {
   readonly value: JsonValue
 }
 
-function findValues(body: JsonObject, pattern: string): Found[] {
+function findValues(body: JsonObject, steps: readonly Step[]): Found[] {
   let found: Found[] = [{ path: '', value: body }]
-  for (const step of pattern.split('.')) {
-    const every = step.endsWith('[]')
-    const key = every ? step.slice(0, -2) : step
+  for (const { key, every } of steps) {
     found = found.flatMap(({ path, value }) => {
       const member = readObject(value)?.[key]
       if (member === undefined || member === null) return []

@@ -149,8 +149,9 @@ export const CLAUDE_MODELS: ReadonlyMap<string, ClaudeModel> = new Map([
  * (`us.anthropic.claude-opus-4-5-20251101-v1:0`, `anthropic/claude-opus-4.5`, `claude-opus-4@20250514`).
  * A Claude that is not listed is taken for newer than the table; any other name for a foreign model.
  */
-export function findClaudeModel(name: string, overrides: RuleOverrides = {}): ClaudeModel {
-  const base = lookUpClaude(overrides.like ?? name)
+export function findClaudeModel(name: string, overrides?: RuleOverrides): ClaudeModel {
+  const base = lookUpClaude(overrides?.like ?? name)
+  if (overrides === undefined || Object.keys(overrides).length === 0) return base
   return withRules(base, {
     maxOutputTokens: overrides.maxOutput,
     thinking: overrides.thinking,
@@ -292,8 +293,9 @@ export const OPENAI_MODELS: ReadonlyArray<readonly [RegExp, OpenAiModel]> = [
 ]
 
 /** The rules for a model behind one of OpenAI's APIs, by its name with or without a vendor's prefix. */
-export function findOpenAiModel(name: string, overrides: RuleOverrides = {}): OpenAiModel {
-  const base = lookUpOpenAi(overrides.like ?? name)
+export function findOpenAiModel(name: string, overrides?: RuleOverrides): OpenAiModel {
+  const base = lookUpOpenAi(overrides?.like ?? name)
+  if (overrides === undefined || Object.keys(overrides).length === 0) return base
   const { sampling, efforts } = overrides
   return withRules(base, {
     // A model with an effort to choose reasons.

@@ -3,7 +3,7 @@ import { ProxyError } from '../errors/proxy-error.ts'
 import { parseJson } from '../wire/json.ts'
 import { createSseDecoder } from '../wire/sse.ts'
 import type { SseEvent } from '../wire/sse.ts'
-import type { Dialect, ReplyContext } from './dialect.ts'
+import type { Dialect, ReplyContext, Writable } from './dialect.ts'
 import type { ReplyPipe } from './pipe.ts'
 
 const NOTHING = new Uint8Array(0)
@@ -18,29 +18,29 @@ export function createRelayPipe(
   // Whole events read before the first content.
   let held: Uint8Array[] = []
   let seenAny = false
-  let committed = false
-  let finished = false
-  let failure: ProxyError | undefined
 
-  /** Takes one event into `pieces`; throws the provider's error while nothing has gone out. */
-  function take(event: SseEvent, pieces: Uint8Array[]): void {
+  /** Reads one event: true where it is for the caller. Throws the provider's error while nothing has gone out. */
+  function take(event: SseEvent): boolean {
     const facts = tap.read(event)
     if (event.data !== '') seenAny = true
     if (facts.error !== undefined) {
       const { error } = facts
       const thrown = new ProxyError('upstream_error', error.message, { upstream: error })
-      if (!committed) throw thrown
+      if (!pipe.committed) throw thrown
       // The provider's own words reach the caller; nothing may follow them.
-      failure = thrown
-      finished = true
+      pipe.failure = thrown
+      pipe.finished = true
     }
-    if (facts.content || facts.end || tap.finishSeen) committed = true
-    if (facts.end) finished = true
-    if (!(context.stripUsage && facts.usageOnly)) pieces.push(event.raw)
+    if (facts.content || facts.end || tap.finishSeen) pipe.committed = true
+    if (facts.end) pipe.finished = true
+    pipe.usage = tap.usage
+    pipe.model = tap.model
+    pipe.outputChars = tap.outputChars
+    return !(context.stripUsage && facts.usageOnly)
   }
 
   function release(pieces: Uint8Array[]): Uint8Array {
-    if (!committed) {
+    if (!pipe.committed) {
       held.push(...pieces)
       return NOTHING
     }
@@ -50,39 +50,49 @@ export function createRelayPipe(
     return join(all)
   }
 
-  return {
+  const pipe: Writable<ReplyPipe> = {
+    committed: false,
+    finished: false,
+    failure: undefined,
+    usage: undefined,
+    model: undefined,
+    outputChars: 0,
     push(chunk) {
-      if (finished) return NOTHING
-      const pieces: Uint8Array[] = []
+      if (pipe.finished) return NOTHING
+      const begins = !sse.holding
       let events: SseEvent[]
       try {
         events = sse.push(chunk)
       } catch (thrown) {
-        if (!committed || !(thrown instanceof ProxyError)) throw thrown
-        failure = thrown
-        finished = true
+        if (!pipe.committed || !(thrown instanceof ProxyError)) throw thrown
+        pipe.failure = thrown
+        pipe.finished = true
         return tap.fail(thrown, context.requestId)
       }
+      const kept: SseEvent[] = []
       for (const event of events) {
-        take(event, pieces)
-        if (finished) break
+        if (take(event)) kept.push(event)
+        if (pipe.finished) break
       }
-      return release(pieces)
+      // Whole events and all of them: the bytes as they came.
+      const untouched = begins && !sse.holding && kept.length === events.length
+      if (untouched && pipe.committed && held.length === 0) return chunk
+      return release(kept.map((event) => event.raw))
     },
     end() {
-      if (finished) return NOTHING
+      if (pipe.finished) return NOTHING
       const pieces: Uint8Array[] = []
       for (const event of sse.end()) {
-        const tail: Uint8Array[] = []
-        take(event, tail)
-        if (finished) pieces.push(...tail)
-        else if (parseJson(event.data) !== undefined && tail.length > 0) {
+        const kept = take(event)
+        if (pipe.finished) {
+          if (kept) pieces.push(event.raw)
+        } else if (kept && parseJson(event.data) !== undefined) {
           // Most readers drop an event without its blank line.
-          pieces.push(...tail, Buffer.from(event.raw.at(-1) === LF ? '\n' : '\n\n'))
+          pieces.push(event.raw, Buffer.from(event.raw.at(-1) === LF ? '\n' : '\n\n'))
         }
       }
       // A torn last event is not passed on: what may follow must stand on lines of its own.
-      if (!finished && !tap.finishSeen) {
+      if (!pipe.finished && !tap.finishSeen) {
         throw new ProxyError(
           'upstream_truncated',
           seenAny
@@ -91,44 +101,26 @@ export function createRelayPipe(
         )
       }
       // Nothing but the mark is missing: without it a reader would throw the whole answer away.
-      if (!finished && tap.endMark !== undefined) pieces.push(Buffer.from(tap.endMark))
-      finished = true
+      if (!pipe.finished && tap.endMark !== undefined) pieces.push(Buffer.from(tap.endMark))
+      pipe.finished = true
       return release(pieces)
     },
     fail(error) {
       return tap.fail(error, context.requestId)
     },
-    get committed() {
-      return committed
-    },
-    get finished() {
-      return finished
-    },
-    get failure() {
-      return failure
-    },
-    get usage() {
-      return tap.usage
-    },
-    get model() {
-      return tap.model
-    },
-    get outputChars() {
-      return tap.outputChars
-    },
   }
+  return pipe
 }
 
 /** The pieces as one; without copying where they lie side by side in one chunk, as they mostly do. */
 function join(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first, ...rest] = pieces
+  const first = pieces[0]
   if (first === undefined) return NOTHING
-  let end = first.byteOffset + first.byteLength
-  for (const piece of rest) {
+  if (pieces.length === 1) return first
+  let end = first.byteOffset
+  for (const piece of pieces) {
     if (piece.buffer !== first.buffer || piece.byteOffset !== end) return Buffer.concat(pieces)
     end += piece.byteLength
   }
-  return rest.length === 0
-    ? first
-    : new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset)
+  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset)
 }

@@ -8,11 +8,11 @@ import { isJsonObject, parseJson, parseJsonObject } from '../wire/json.ts'
 import { createSseDecoder } from '../wire/sse.ts'
 import type { SseDecoder } from '../wire/sse.ts'
 import { createReplyBuilder, replyToEvents } from './collect.ts'
-import type { Dialect, ReplyContext, StreamDecoder } from './dialect.ts'
+import type { Dialect, ReplyContext, StreamDecoder, Writable } from './dialect.ts'
 import type { ChatEvent, ChatReply, JsonObject, TokenUsage } from './neutral.ts'
 import type { ReplyPipe } from './pipe.ts'
 import { createRelayPipe } from './relay-pipe.ts'
-import { createEventRestorer, restoreReply } from './restore.ts'
+import { changesNothing, createEventRestorer, restoreReply } from './restore.ts'
 
 /** A reply that is complete, in the caller's form. */
 export interface ConvertedReply {
@@ -40,83 +40,74 @@ export function createStreamPipe(
 function createTranslatePipe(caller: Dialect, target: Dialect, context: ReplyContext): ReplyPipe {
   const sse = createSseDecoder()
   const decoder = target.createStreamDecoder()
-  const restore = createEventRestorer(context.hints)
+  const restore = changesNothing(context.hints) ? undefined : createEventRestorer(context.hints)
   const encoder = caller.createStreamEncoder(context)
   // Written before the first content: role chunks and the like.
   let held = ''
-  let committed = false
-  let finished = false
-  let failure: ProxyError | undefined
-  let usage: TokenUsage | undefined
-  let model: string | undefined
-  let outputChars = 0
+
+  function restored(events: ChatEvent[]): ChatEvent[] {
+    return restore === undefined ? events : events.flatMap(restore)
+  }
 
   function write(event: ChatEvent): string {
-    outputChars += contentChars(event)
+    const chars = contentChars(event)
+    pipe.outputChars += chars
     if (event.type === 'start') {
-      model = event.model === '' ? undefined : event.model
-      usage = event.usage
+      pipe.model = event.model === '' ? undefined : event.model
+      pipe.usage = event.usage
     }
-    if (event.type === 'finish') usage = event.usage ?? usage
-    if (commits(event)) committed = true
+    if (event.type === 'finish') pipe.usage = event.usage ?? pipe.usage
+    // Content, or the end of an answer that has none.
+    if (chars > 0 || event.type === 'tool-start' || event.type === 'finish') pipe.committed = true
     return encoder.push(event)
   }
 
   function release(text: string): string {
-    held += text
-    if (!committed) return ''
-    const all = held
+    if (!pipe.committed) {
+      held += text
+      return ''
+    }
+    const all = held + text
     held = ''
     return all
   }
 
-  return {
+  const pipe: Writable<ReplyPipe> = {
+    committed: false,
+    finished: false,
+    failure: undefined,
+    usage: undefined,
+    model: undefined,
+    outputChars: 0,
     push(chunk) {
-      if (finished) return ''
+      if (pipe.finished) return ''
       let text = ''
       try {
         for (const frame of sse.push(chunk)) {
-          for (const event of decoder.push(frame).flatMap(restore)) text += write(event)
+          for (const event of restored(decoder.push(frame))) text += write(event)
           if (decoder.finished) break
         }
       } catch (thrown) {
         const error = toProxyError(thrown)
-        if (!committed) throw error
-        failure = error
+        if (!pipe.committed) throw error
+        pipe.failure = error
         text += encoder.fail(error)
       }
-      finished = failure !== undefined || decoder.finished
+      pipe.finished = pipe.failure !== undefined || decoder.finished
       return release(text)
     },
     end() {
-      if (finished) return ''
+      if (pipe.finished) return ''
       let text = ''
-      for (const event of readTail(sse, decoder).flatMap(restore)) text += write(event)
-      finished = true
+      for (const event of restored(readTail(sse, decoder))) text += write(event)
+      pipe.finished = true
       return release(text)
     },
     fail(error) {
       return encoder.fail(error)
     },
-    get committed() {
-      return committed
-    },
-    get finished() {
-      return finished
-    },
-    get failure() {
-      return failure
-    },
-    get usage() {
-      return usage
-    },
-    get model() {
-      return model
-    },
-    get outputChars() {
-      return outputChars
-    },
   }
+  return pipe
 }
 
 /** What is left when the body has ended. A torn last event is a truncated stream, not a broken one. */
@@ -131,11 +122,6 @@ function readTail(sse: SseDecoder, decoder: StreamDecoder): ChatEvent[] {
   }
   events.push(...decoder.end())
   return events
-}
-
-/** Content, or the end of an answer that has none. */
-function commits(event: ChatEvent): boolean {
-  return event.type === 'tool-start' || event.type === 'finish' || contentChars(event) > 0
 }
 
 function contentChars(event: ChatEvent): number {
@@ -218,9 +204,11 @@ export function createReplyCollector(
     for (const event of events) builder.push(event)
   }
 
-  return {
+  const collector: Writable<ReplyCollector> = {
+    finished: false,
     push(chunk) {
       for (const frame of sse.push(chunk)) take(decoder.push(frame))
+      collector.finished = decoder.finished
     },
     end() {
       take(readTail(sse, decoder))
@@ -228,10 +216,8 @@ export function createReplyCollector(
       const reply = restoreReply(builder.reply, context.hints)
       return { ...factsOf(reply), body: JSON.stringify(caller.encodeReply(reply, context)) }
     },
-    get finished() {
-      return decoder.finished
-    },
   }
+  return collector
 }
 
 function factsOf(reply: ChatReply): Omit<ConvertedReply, 'body'> {

@@ -7,7 +7,8 @@ import { readObject, readString, parseJson } from '../wire/json.ts'
 import type { ReplyHints } from './dialect.ts'
 import type { AssistantPart, ChatEvent, ChatReply } from './neutral.ts'
 
-function changesNothing(hints: ReplyHints): boolean {
+/** There is nothing to undo: a relay, and most translations. */
+export function changesNothing(hints: ReplyHints): boolean {
   return (
     hints.jsonTool === undefined && hints.customTools.length === 0 && hints.toolNames.length === 0
   )

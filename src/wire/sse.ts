@@ -9,6 +9,7 @@
  * too, with empty `event` and `data`; blank lines stand before the event that follows them.
  */
 import { ProxyError } from '../errors/proxy-error.ts'
+import { readPlainEvents } from './sse-plain.ts'
 
 /** One dispatched event, or a frame without meaning (a comment) with `event` and `data` both ''. */
 export interface SseEvent {
@@ -26,10 +27,15 @@ export interface SseDecoder {
   push(chunk: Uint8Array): SseEvent[]
   /** The stream is over: the rest, as one last event, or nothing. */
   end(): SseEvent[]
+  /** An event has begun in the chunks so far and not ended. */
+  readonly holding: boolean
 }
 
 /** 16 MiB: no provider's event comes near it, and memory stays bounded. */
 export const MAX_EVENT_BYTES = 16 * 1024 * 1024
+
+// The global stands behind a getter: it is asked for once, and not for every chunk.
+const Bytes = Buffer
 
 const LF = 10
 const CR = 13
@@ -54,18 +60,30 @@ export function createSseDecoder(maxEventBytes: number = MAX_EVENT_BYTES): SseDe
     const raw = held.length === 0 ? tail : Buffer.concat([...held, tail], heldBytes + tail.length)
     held = []
     heldBytes = 0
+    decoder.holding = false
     hasLine = false
     const start = first && raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf ? 3 : 0
     first = false
     return parseFrame(raw, start)
   }
 
-  return {
-    push(bytes) {
+  const decoder = {
+    holding: false,
+    push(bytes: Uint8Array) {
       const events: SseEvent[] = []
-      const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      const chunk =
+        bytes instanceof Bytes
+          ? bytes
+          : Bytes.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      // Asked for once a chunk, where its first event begins.
+      let mayBePlain = true
       let frameStart = 0
-      let at = 0
+      if (heldBytes === 0 && !first && !skipLineFeed) {
+        mayBePlain = false
+        frameStart = readPlainEvents(chunk, 0, events)
+        if (frameStart === chunk.length) return events
+      }
+      let at = frameStart
       if (skipLineFeed && chunk.length > 0) {
         if (chunk[0] === LF) at = 1
         skipLineFeed = false
@@ -93,6 +111,10 @@ export function createSseDecoder(maxEventBytes: number = MAX_EVENT_BYTES): SseDe
           hasLine = true
         } else if (hasLine) {
           events.push(take(chunk.subarray(frameStart, at)))
+          if (mayBePlain && !skipLineFeed) {
+            mayBePlain = false
+            at = readPlainEvents(chunk, at, events)
+          }
           frameStart = at
         }
       }
@@ -100,6 +122,7 @@ export function createSseDecoder(maxEventBytes: number = MAX_EVENT_BYTES): SseDe
         const rest = chunk.subarray(frameStart)
         held.push(rest)
         heldBytes += rest.length
+        decoder.holding = true
         if (heldBytes > maxEventBytes) {
           throw new ProxyError(
             'upstream_protocol',
@@ -113,6 +136,7 @@ export function createSseDecoder(maxEventBytes: number = MAX_EVENT_BYTES): SseDe
       return heldBytes === 0 ? [] : [take(Buffer.alloc(0))]
     },
   }
+  return decoder
 }
 
 function seek(chunk: Buffer, byte: number, from: number): number {
@@ -157,6 +181,11 @@ function fieldValue(raw: Buffer, colon: number, end: number): string {
   if (colon >= end) return ''
   const start = raw[colon + 1] === SPACE && colon + 1 < end ? colon + 2 : colon + 1
   return raw.toString('utf8', start, end)
+}
+
+/** One event of JSON text, which has no line ends in it, so nobody looks for them. */
+export function encodeJsonEvent(event: string, json: string): string {
+  return event === '' ? `data: ${json}\n\n` : `event: ${event}\ndata: ${json}\n\n`
 }
 
 /** One event as SSE text; no `event:` line when `event` is ''. `data` may have several lines. */

@@ -66,6 +66,18 @@ for (const [dialect, path] of GOOD) {
   })
 }
 
+test('a chunk of whole events is passed on as the very bytes that came', () => {
+  const pipe = relay(openaiChat)
+  const first = sse({ choices: [{ delta: { role: 'assistant', content: '' } }] }, chunk('Hello'))
+  assert.equal(pipe.push(first), first)
+  const more = sse(chunk(' wor'), chunk('ld'))
+  assert.equal(pipe.push(more), more)
+  // The end of one event and the whole of the next: two pieces, one after the other.
+  const [head, tail] = [HELLO.subarray(0, 9), HELLO.subarray(9)]
+  assert.equal(text(pipe.push(head)), '')
+  assert.equal(text(pipe.push(Buffer.concat([tail, HELLO]))), text(HELLO) + text(HELLO))
+})
+
 test('a relay tells usage and model, and counts content', () => {
   const pipe = relay(openaiChat)
   pipe.push(readFixture('openai-chat/text.sse'))

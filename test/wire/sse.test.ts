@@ -174,3 +174,62 @@ test('any bytes at all come out again in order and never throw', () => {
     { seed: 2, numRuns: 500 },
   )
 })
+
+test('events in the usual form and any others among them read the same however they are cut', () => {
+  const line = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.string({ unit: 'grapheme', maxLength: 12 }).map((value) => `data: ${value}`),
+    },
+    fc.constantFrom(
+      'data',
+      'data:x',
+      'data:  x',
+      'event: a',
+      'event:b',
+      'event',
+      'id: 1',
+      ': hm',
+      'retry: 1',
+    ),
+  )
+  const plain = fc
+    .tuple(
+      fc.constantFrom('', '', 'event: message\n', 'event: \n'),
+      fc.string({ unit: 'grapheme', maxLength: 20 }),
+    )
+    .map(([name, value]) => `${name}data: ${value.replaceAll(/[\r\n]/g, '')}\n\n`)
+  const odd = fc
+    .tuple(fc.array(line, { maxLength: 3 }), fc.constantFrom('\n', '\n', '\r\n', '\r'))
+    .map(([lines, end]) => [...lines, ''].map((said) => said + end).join(''))
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof({ weight: 5, arbitrary: plain }, odd), { maxLength: 12 }),
+      fc.array(fc.nat(60), { minLength: 1, maxLength: 12 }),
+      fc.boolean(),
+      (frames, lengths, broken) => {
+        const bytes = Buffer.from(frames.join(''))
+        // Not all that is sent is UTF-8.
+        if (broken) for (let at = 3; at < bytes.length; at += 17) bytes[at] = 0xc3
+        const chunks: Uint8Array[] = []
+        for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+          const length = 1 + (lengths[turn % lengths.length] ?? 0)
+          chunks.push(bytes.subarray(at, at + length))
+          at += length
+        }
+        // Byte by byte nothing has the usual form.
+        const slow = meanings(decode([...bytes].map((byte) => Uint8Array.of(byte))))
+        for (const cut of [[bytes], chunks]) {
+          const events = decode(cut)
+          assert.deepEqual(meanings(events), slow)
+          assert.ok(Buffer.concat(events.map((event) => event.raw)).equals(bytes))
+          for (const event of events) {
+            const [again] = decode([event.raw])
+            assert.deepEqual([again?.event, again?.data], [event.event, event.data])
+          }
+        }
+      },
+    ),
+    { seed: 3, numRuns: 1500 },
+  )
+})

@@ -7,7 +7,7 @@
  */
 import { ProxyError } from '../../errors/proxy-error.ts'
 import { renderAnthropic } from '../../errors/render.ts'
-import { encodeSse } from '../../wire/sse.ts'
+import { encodeJsonEvent } from '../../wire/sse.ts'
 import { anthropicOverflow } from '../anthropic-overflow.ts'
 import { estimateRequestTokens } from '../count-tokens.ts'
 import type { ReplyContext, StreamEncoder } from '../dialect.ts'
@@ -53,6 +53,16 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
     return frame({ type: 'content_block_delta', index: nextIndex - 1, delta })
   }
 
+  /** The same as `writeDelta`: what most events are, so only the text is turned into JSON. */
+  function textDelta(
+    type: Exclude<BlockDelta['type'], 'signature_delta'>,
+    name: 'text' | 'thinking' | 'partial_json',
+    text: string,
+  ): string {
+    const index = nextIndex - 1
+    return `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"${type}","${name}":${JSON.stringify(text)}}}\n\n`
+  }
+
   function stopBlock(): string {
     open = undefined
     return frame({ type: 'content_block_stop', index: nextIndex - 1 })
@@ -86,7 +96,7 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
   }
 
   function inputDelta(json: string): string {
-    return writeDelta({ type: 'input_json_delta', partial_json: json })
+    return textDelta('input_json_delta', 'partial_json', json)
   }
 
   function writeText(text: string): string {
@@ -94,12 +104,12 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
     outputChars += text.length
     const start =
       open?.kind === 'text' ? '' : startBlock({ kind: 'text' }, { type: 'text', text: '' })
-    return start + writeDelta({ type: 'text_delta', text })
+    return start + textDelta('text_delta', 'text', text)
   }
 
   function writeReasoning(text: string): string {
     const start = open?.kind === 'thinking' ? '' : startThinking()
-    return start + writeDelta({ type: 'thinking_delta', thinking: text })
+    return start + textDelta('thinking_delta', 'thinking', text)
   }
 
   function startThinking(): string {
@@ -226,7 +236,7 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
 }
 
 function frame(body: StreamFrame): string {
-  return encodeSse(body.type, JSON.stringify(body))
+  return encodeJsonEvent(body.type, JSON.stringify(body))
 }
 
 /**
@@ -234,5 +244,8 @@ function frame(body: StreamFrame): string {
  * follow, and an open block stays open. A prompt that was too long is said in the words clients act on.
  */
 function renderStreamError(error: ProxyError, requestId: string): string {
-  return encodeSse('error', JSON.stringify(renderAnthropic(anthropicOverflow(error), requestId)))
+  return encodeJsonEvent(
+    'error',
+    JSON.stringify(renderAnthropic(anthropicOverflow(error), requestId)),
+  )
 }

@@ -11,9 +11,11 @@ import {
   readString,
   readText,
 } from '../../wire/json.ts'
+import { createShapeReader } from '../../wire/json-shape.ts'
+import type { ShapePath } from '../../wire/json-shape.ts'
 import type { SseEvent } from '../../wire/sse.ts'
 import { readBareError } from '../bare-error.ts'
-import type { StreamDecoder } from '../dialect.ts'
+import type { StreamDecoder, Writable } from '../dialect.ts'
 import type { ChatEvent, JsonObject, JsonValue } from '../neutral.ts'
 import { throwBodyError } from './error.ts'
 import { decodeFinish, decodeServiceTier } from './reply.ts'
@@ -33,12 +35,19 @@ type Block =
     }
   | { readonly kind: 'ignored' }
 
+/** What differs from one delta to the next. */
+const WORDS: readonly ShapePath[] = [
+  ['delta', 'text'],
+  ['delta', 'partial_json'],
+  ['delta', 'thinking'],
+]
+
 /** A decoder for one stream. */
 export function createStreamDecoder(): StreamDecoder {
+  const readJson = createShapeReader(WORDS)
   const blocks = new Map<number, Block>()
   const counts = emptyCounts()
   let started = false
-  let finished = false
   // Calls are counted apart from blocks: thinking and text before them have indices too.
   let calls = 0
   let stopSeen = false
@@ -53,7 +62,7 @@ export function createStreamDecoder(): StreamDecoder {
 
   /** The events of one block in their turn: now, or with those of an earlier call's end. */
   function inTurn(index: number, events: ChatEvent[], over: boolean): ChatEvent[] {
-    const held = waiting.get(index)
+    const held = waiting.size === 0 ? undefined : waiting.get(index)
     if (held !== undefined) {
       held.events.push(...events)
       held.over ||= over
@@ -70,7 +79,8 @@ export function createStreamDecoder(): StreamDecoder {
     }
     if (over) telling = undefined
     else if (blocks.get(index)?.kind === 'tool') telling = index
-    return telling === undefined ? [...events, ...release()] : events
+    if (telling === undefined && waiting.size > 0) events.push(...release())
+    return events
   }
 
   /** What waits, up to the next call that is not over. */
@@ -106,6 +116,11 @@ export function createStreamDecoder(): StreamDecoder {
             : { ...usage, completionTokens: undefined, totalTokens: undefined },
       },
     ]
+  }
+
+  /** A server may leave out the start. */
+  function begun(events: ChatEvent[]): ChatEvent[] {
+    return started ? events : [...start(undefined), ...events]
   }
 
   function openBlock(index: number, content: JsonObject | undefined): ChatEvent[] {
@@ -214,7 +229,7 @@ export function createStreamDecoder(): StreamDecoder {
   }
 
   function finish(): ChatEvent[] {
-    finished = true
+    decoder.finished = true
     const open = [...blocks.keys()].flatMap((index) => inTurn(index, closeBlock(index), true))
     return [
       ...open,
@@ -228,36 +243,31 @@ export function createStreamDecoder(): StreamDecoder {
     ]
   }
 
-  return {
+  const decoder: Writable<StreamDecoder> = {
+    finished: false,
     push(event) {
-      if (finished) return []
+      if (decoder.finished) return []
       if (event.data === '') {
         const bare = readBareError(event)
         if (bare !== undefined) throwBodyError(bare)
         return []
       }
-      const body = parseEvent(event)
+      const body = readEvent(event, readJson(event.data))
       const index = readCount(body['index']) ?? 0
       // The type in the data counts; the event's name stands in where it is missing.
       switch (readString(body['type']) ?? event.event) {
         case 'message_start':
           return start(readObject(body['message']))
         case 'content_block_start':
-          return [
-            ...start(undefined),
-            ...inTurn(index, openBlock(index, readObject(body['content_block'])), false),
-          ]
+          return begun(inTurn(index, openBlock(index, readObject(body['content_block'])), false))
         case 'content_block_delta':
-          return [
-            ...start(undefined),
-            ...inTurn(index, readDelta(index, readObject(body['delta'])), false),
-          ]
+          return begun(inTurn(index, readDelta(index, readObject(body['delta'])), false))
         case 'content_block_stop':
           return inTurn(index, closeBlock(index), true)
         case 'message_delta':
           return readMessageDelta(body)
         case 'message_stop':
-          return [...start(undefined), ...finish()]
+          return begun(finish())
         case 'error':
           throwBodyError({
             ...body,
@@ -270,9 +280,9 @@ export function createStreamDecoder(): StreamDecoder {
       }
     },
     end() {
-      if (finished) return []
+      if (decoder.finished) return []
       // A stop reason was told: nothing but the closing event is missing.
-      if (stopSeen) return [...start(undefined), ...finish()]
+      if (stopSeen) return begun(finish())
       throw new ProxyError(
         'upstream_truncated',
         started
@@ -280,10 +290,8 @@ export function createStreamDecoder(): StreamDecoder {
           : 'The provider sent an empty stream.',
       )
     },
-    get finished() {
-      return finished
-    },
   }
+  return decoder
 }
 
 /** The input of a call needs no more of it. The last character is looked at before all of it is read. */
@@ -292,8 +300,7 @@ function isWhole(json: string): boolean {
 }
 
 /** One event's data as an object. */
-export function parseEvent(event: SseEvent): JsonObject {
-  const body = parseJson(event.data)
+function readEvent(event: SseEvent, body: JsonValue | undefined): JsonObject {
   if (isJsonObject(body)) return body
   if (event.event === 'error') return { type: 'error', error: event.data }
   throw new ProxyError('upstream_protocol', 'The provider sent an event that is not JSON.')

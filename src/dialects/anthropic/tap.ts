@@ -8,29 +8,44 @@ import { isJsonObject, parseJson, readObject, readString, readText } from '../..
 import { encodeSse } from '../../wire/sse.ts'
 import type { SseEvent } from '../../wire/sse.ts'
 import { readBareError } from '../bare-error.ts'
-import type { FrameFacts, StreamTap } from '../dialect.ts'
+import { CONTENT_ONLY, noFacts } from '../dialect.ts'
+import type { FrameFacts, StreamTap, Writable } from '../dialect.ts'
 import type { JsonObject } from '../neutral.ts'
 import { decodeInBandError } from './error.ts'
 import { emptyCounts, mergeCounts, toUsage } from './usage.ts'
 
+const END_MARK = encodeSse('message_stop', '{"type":"message_stop"}')
+
 export function createStreamTap(): StreamTap {
+  const tap: Writable<StreamTap> = {
+    usage: undefined,
+    model: undefined,
+    outputChars: 0,
+    finishSeen: false,
+    endMark: END_MARK,
+    read,
+    fail: renderStreamError,
+  }
   const counts = emptyCounts()
   let told = false
-  let model: string | undefined
-  let outputChars = 0
-  let finishSeen = false
-  let contentSeen = false
   // The output count is a placeholder until the message's own delta.
   let outputTold = false
+  let contentSeen = false
   let envelopeChars = 0
+
+  function tellUsage(): void {
+    const known = outputTold ? counts : { ...counts, output: undefined }
+    tap.usage = told ? toUsage(known) : undefined
+  }
 
   function readBody(event: SseEvent, body: JsonObject, facts: FrameFacts): void {
     switch (readString(body['type']) ?? event.event) {
       case 'message_start': {
         const message = readObject(body['message'])
-        model = readText(message?.['model']) ?? model
+        tap.model = readText(message?.['model']) ?? tap.model
         mergeCounts(counts, message?.['usage'])
         told = facts.usage = isJsonObject(message?.['usage'])
+        tellUsage()
         break
       }
       case 'content_block_start': {
@@ -39,7 +54,7 @@ export function createStreamTap(): StreamTap {
         const type = readString(block?.['type'])
         // An empty text or thinking block says nothing yet; every other kind is an act of the model.
         facts.content = chars > 0 || (type !== 'text' && type !== 'thinking')
-        outputChars += chars
+        tap.outputChars += chars
         break
       }
       case 'content_block_delta': {
@@ -50,14 +65,16 @@ export function createStreamTap(): StreamTap {
           readText(delta?.['partial_json']) ??
           ''
         facts.content = text !== '' || readText(delta?.['signature']) !== undefined
-        outputChars += text.length
+        tap.outputChars += text.length
         if (text !== '') envelopeChars = event.data.length - text.length
         break
       }
       case 'message_delta':
         mergeCounts(counts, body['usage'])
         if (isJsonObject(body['usage'])) told = facts.usage = outputTold = true
-        if (readText(readObject(body['delta'])?.['stop_reason']) !== undefined) finishSeen = true
+        tellUsage()
+        if (readText(readObject(body['delta'])?.['stop_reason']) !== undefined)
+          tap.finishSeen = true
         break
       case 'message_stop':
         facts.end = true
@@ -74,49 +91,26 @@ export function createStreamTap(): StreamTap {
     if (facts.content) contentSeen = true
   }
 
-  return {
-    read(event) {
-      const facts: FrameFacts = {
-        content: false,
-        end: false,
-        usage: false,
-        usageOnly: false,
-        error: undefined,
-      }
-      if (event.data === '') {
-        const bare = readBareError(event)
-        if (bare !== undefined) facts.error = decodeInBandError(bare)
-        return facts
-      }
-      if (contentSeen && event.event === 'content_block_delta') {
-        facts.content = true
-        outputChars += Math.max(0, event.data.length - envelopeChars)
-        return facts
-      }
-      if (event.event === 'ping') return facts
-      const body = parseJson(event.data)
-      // Data that is no JSON is passed on as it is: the caller's reader decides.
-      if (isJsonObject(body)) readBody(event, body, facts)
+  function read(event: SseEvent): Readonly<FrameFacts> {
+    const { data } = event
+    if (contentSeen && event.event === 'content_block_delta' && data !== '') {
+      tap.outputChars += Math.max(0, data.length - envelopeChars)
+      return CONTENT_ONLY
+    }
+    const facts = noFacts()
+    if (data === '') {
+      const bare = readBareError(event)
+      if (bare !== undefined) facts.error = decodeInBandError(bare)
       return facts
-    },
-    get usage() {
-      if (!told) return undefined
-      return toUsage(outputTold ? counts : { ...counts, output: undefined })
-    },
-    get model() {
-      return model
-    },
-    get outputChars() {
-      return outputChars
-    },
-    get finishSeen() {
-      return finishSeen
-    },
-    endMark: encodeSse('message_stop', '{"type":"message_stop"}'),
-    fail(error, requestId) {
-      return renderStreamError(error, requestId)
-    },
+    }
+    if (event.event === 'ping') return facts
+    const body = parseJson(data)
+    // Data that is no JSON is passed on as it is: the caller's reader decides.
+    if (isJsonObject(body)) readBody(event, body, facts)
+    return facts
   }
+
+  return tap
 }
 
 /** The event that ends a broken stream: no `message_delta` or `message_stop` may follow. */

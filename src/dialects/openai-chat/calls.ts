@@ -34,9 +34,9 @@ export interface CallAssembly {
   /** No more fragments: gives out what waits and ends every call. */
   flush(): ChatEvent[]
   /** Some call was seen. */
-  readonly any: boolean
+  any(): boolean
   /** A call is open whose input is not yet complete. */
-  readonly busy: boolean
+  busy(): boolean
 }
 
 export function createCallAssembly(): CallAssembly {
@@ -156,10 +156,10 @@ export function createCallAssembly(): CallAssembly {
       }
       return events
     },
-    get any() {
+    any() {
       return calls.length > 0
     },
-    get busy() {
+    busy() {
       const call = calls[current]
       return call !== undefined && !isComplete(call)
     },
@@ -205,7 +205,7 @@ function readFragment(fragment: { readonly [key: string]: JsonValue }): Fragment
 interface JsonScan {
   push(text: string): void
   /** The outermost object or array has been closed. */
-  readonly complete: boolean
+  complete: boolean
 }
 
 /** Follows JSON text as it arrives, without parsing it again and again. */
@@ -213,8 +213,8 @@ function createJsonScan(): JsonScan {
   let depth = 0
   let inString = false
   let escaped = false
-  let complete = false
-  return {
+  const scan: JsonScan = {
+    complete: false,
     push(text) {
       for (let at = 0; at < text.length; at += 1) {
         const char = text[at]
@@ -229,12 +229,10 @@ function createJsonScan(): JsonScan {
           depth += 1
         } else if (char === '}' || char === ']') {
           depth -= 1
-          if (depth === 0) complete = true
+          if (depth === 0) scan.complete = true
         }
       }
     },
-    get complete() {
-      return complete
-    },
   }
+  return scan
 }

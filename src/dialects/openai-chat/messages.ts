@@ -20,7 +20,6 @@ import type {
   JsonValue,
   ReasoningPart,
   SystemMessage,
-  TextPart,
   ToolCallPart,
   ToolMessage,
   UserMessage,
@@ -94,20 +93,23 @@ function decodeToolResult(
       `\`${path}\` is a tool result without the id of a call it answers.`,
     )
   }
-  const parts = decodeParts({ ...message, cache_control: null }, path)
+  // Anthropic's mark goes on the result, OpenAI's on its last part, too.
+  const parts = withCache(decodeContent(message, path), decodeBreakpoint(message))
   return { role: 'tool', callId, parts, isError: false, cache: decodeCache(message) }
 }
 
 /** `content` of a system, user or tool message; a mark on the message itself goes to its last part. */
-function decodeParts(message: JsonObject, path: string): [] | TextPart[] | UserPart[] {
+function decodeParts(message: JsonObject, path: string): UserPart[] {
+  return withCache(decodeContent(message, path), decodeCache(message))
+}
+
+function decodeContent(message: JsonObject, path: string): UserPart[] {
   const content = message['content']
-  const parts: UserPart[] =
-    typeof content === 'string'
-      ? [{ type: 'text', text: content }]
-      : optionalArray(content, `${path}.content`).map((part, index) =>
-          decodePart(part, `${path}.content[${index}]`),
-        )
-  return withCache(parts, decodeCache(message))
+  return typeof content === 'string'
+    ? [{ type: 'text', text: content }]
+    : optionalArray(content, `${path}.content`).map((part, index) =>
+        decodePart(part, `${path}.content[${index}]`),
+      )
 }
 
 function withCache<Part extends { readonly cache?: CacheMark | undefined }>(
@@ -353,6 +355,10 @@ export function decodeCache(holder: JsonObject): CacheMark | undefined {
     const ttl = optionalString(control['ttl'] ?? null, 'cache_control.ttl')
     return { ttl: ttl === '1h' || ttl === '5m' ? ttl : undefined }
   }
+  return decodeBreakpoint(holder)
+}
+
+function decodeBreakpoint(holder: JsonObject): CacheMark | undefined {
   const breakpoint = readObject(holder['prompt_cache_breakpoint'])
   if (breakpoint === undefined) return undefined
   const ttl = readString(breakpoint['ttl'])

@@ -128,9 +128,7 @@ function encodeCall(call: ToolCallPart): ChatToolCall {
  */
 export function decodeReply(body: JsonObject): ChatReply {
   throwBodyError(body)
-  const choice = readArray(body['choices'])
-    .map(readObject)
-    .find((candidate) => (readCount(candidate?.['index']) ?? 0) === 0)
+  const choice = readFirstChoice(body)
   const message = readObject(choice?.['message'])
   if (choice === undefined || message === undefined) {
     throw new ProxyError('upstream_protocol', 'The provider sent a reply without an answer in it.')
@@ -146,6 +144,15 @@ export function decodeReply(body: JsonObject): ChatReply {
     usage: findUsage(body),
     serviceTier: readText(body['service_tier']),
   }
+}
+
+/** The one choice we ever ask for; others are a server's own idea. */
+export function readFirstChoice(body: JsonObject): JsonObject | undefined {
+  for (const item of readArray(body['choices'])) {
+    const choice = readObject(item)
+    if ((readCount(choice?.['index']) ?? 0) === 0) return choice
+  }
+  return undefined
 }
 
 function decodeMessage(message: JsonObject, id: string): AssistantPart[] {
@@ -200,7 +207,9 @@ export function readContent(value: JsonValue | undefined): { text: string; reaso
 export function readReasoningText(message: JsonObject): string {
   const named = readText(message['reasoning_content']) ?? readText(message['reasoning'])
   if (named !== undefined) return named
-  return readArray(message['reasoning_details'])
+  const details = message['reasoning_details']
+  if (!Array.isArray(details)) return ''
+  return details
     .map((detail) => {
       const object = readObject(detail)
       return readText(object?.['text']) ?? readText(object?.['summary']) ?? ''

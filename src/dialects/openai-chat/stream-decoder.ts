@@ -3,29 +3,35 @@
  * all fields are optional, unknown ones are ignored, `null` is absent.
  */
 import { ProxyError } from '../../errors/proxy-error.ts'
-import {
-  isJsonObject,
-  parseJson,
-  readArray,
-  readCount,
-  readObject,
-  readText,
-} from '../../wire/json.ts'
+import { isJsonObject, readArray, readCount, readObject, readText } from '../../wire/json.ts'
+import { createShapeReader } from '../../wire/json-shape.ts'
+import type { ShapePath } from '../../wire/json-shape.ts'
 import type { SseEvent } from '../../wire/sse.ts'
 import { readBareError } from '../bare-error.ts'
-import type { StreamDecoder } from '../dialect.ts'
-import type { ChatEvent, FinishReason, JsonObject, TokenUsage } from '../neutral.ts'
+import type { StreamDecoder, Writable } from '../dialect.ts'
+import type { ChatEvent, FinishReason, JsonObject, JsonValue, TokenUsage } from '../neutral.ts'
 import { createCallAssembly } from './calls.ts'
 import { finishError, throwBodyError } from './error.ts'
 import { mapFinishFromWire } from './finish.ts'
-import { readContent, readReasoningText, resolveFinish } from './reply.ts'
+import { readContent, readFirstChoice, readReasoningText, resolveFinish } from './reply.ts'
 import { findUsage } from './usage.ts'
+
+const OPEN_BRACE = 0x7b
+
+/** What differs from one chunk to the next, and a padding of random length that OpenAI puts beside it. */
+const WORDS: readonly ShapePath[] = [
+  ['choices', 0, 'delta', 'content'],
+  ['choices', 0, 'delta', 'reasoning_content'],
+  ['choices', 0, 'delta', 'reasoning'],
+  ['choices', 0, 'delta', 'tool_calls', 0, 'function', 'arguments'],
+]
+const BESIDE: readonly ShapePath[] = [['obfuscation']]
 
 /** A decoder for one stream. */
 export function createStreamDecoder(): StreamDecoder {
+  const readJson = createShapeReader(WORDS, BESIDE)
   const calls = createCallAssembly()
   let started = false
-  let finished = false
   let id = ''
   // A reasoning block is open and must be closed before anything else begins.
   let reasoning = false
@@ -37,10 +43,10 @@ export function createStreamDecoder(): StreamDecoder {
   let usage: TokenUsage | undefined
   let serviceTier: string | undefined
 
-  function endReasoning(): ChatEvent[] {
-    if (!reasoning) return []
+  function endReasoning(events: ChatEvent[]): void {
+    if (!reasoning) return
     reasoning = false
-    return [{ type: 'reasoning-end' }]
+    events.push({ type: 'reasoning-end' })
   }
 
   function readDelta(delta: JsonObject): ChatEvent[] {
@@ -49,77 +55,81 @@ export function createStreamDecoder(): StreamDecoder {
     // Order within one chunk: reasoning, content, calls (vLLM sends them together).
     const thought = readReasoningText(delta) || content.reasoning
     if (thought !== '') {
-      if (!calls.busy) events.push(...calls.flush())
+      if (!calls.busy()) events.push(...calls.flush())
       reasoning = true
       events.push({ type: 'reasoning', text: thought })
     }
     if (content.text !== '') {
-      events.push(...endReasoning())
-      if (calls.busy) {
+      endReasoning(events)
+      if (calls.busy()) {
         heldText += content.text
       } else {
-        events.push(...calls.flush(), { type: 'text', text: content.text })
+        if (calls.any()) events.push(...calls.flush())
+        events.push({ type: 'text', text: content.text })
       }
     }
     const declined = readText(delta['refusal'])
     if (declined !== undefined) {
       refusal += declined
-      events.push(...endReasoning(), ...calls.flush(), { type: 'refusal', text: declined })
+      endReasoning(events)
+      events.push(...calls.flush(), { type: 'refusal', text: declined })
     }
     for (const fragment of readArray(delta['tool_calls'])) {
-      events.push(...endReasoning(), ...calls.push(fragment, id))
+      endReasoning(events)
+      events.push(...calls.push(fragment, id))
     }
     if (isJsonObject(delta['function_call'])) {
-      events.push(...endReasoning(), ...calls.pushLegacy(delta['function_call'], id))
+      endReasoning(events)
+      events.push(...calls.pushLegacy(delta['function_call'], id))
     }
-    return joinInputs(events)
+    return events.length < 2 ? events : joinInputs(events)
+  }
+
+  /** The first chunk of the reply itself: Azure begins with one of no choices and no id, about its filter. */
+  function start(chunk: JsonObject): ChatEvent | undefined {
+    const chunkId = readText(chunk['id'])
+    if (chunkId === undefined && readArray(chunk['choices']).length === 0) return undefined
+    started = true
+    id = chunkId ?? ''
+    return {
+      type: 'start',
+      id,
+      model: readText(chunk['model']) ?? '',
+      created: readCount(chunk['created']) || undefined,
+      usage: undefined,
+    }
   }
 
   function readChunk(chunk: JsonObject): ChatEvent[] {
     throwBodyError(chunk)
-    const events: ChatEvent[] = []
-    const choices = readArray(chunk['choices'])
-    const chunkId = readText(chunk['id'])
-    // Azure begins with a chunk of no choices and no id, about its content filter.
-    if (!started && (chunkId !== undefined || choices.length > 0)) {
-      started = true
-      id = chunkId ?? ''
-      events.push({
-        type: 'start',
-        id,
-        model: readText(chunk['model']) ?? '',
-        created: readCount(chunk['created']) || undefined,
-        usage: undefined,
-      })
-    }
+    const opening = started ? undefined : start(chunk)
     usage = findUsage(chunk) ?? usage
     serviceTier = readText(chunk['service_tier']) ?? serviceTier
-    const choice = choices
-      .map(readObject)
-      .find((candidate) => (readCount(candidate?.['index']) ?? 0) === 0)
-    if (choice === undefined) return events
-    const delta = readObject(choice['delta']) ?? readObject(choice['message'])
-    if (delta !== undefined) events.push(...readDelta(delta))
-    const word = readText(choice['finish_reason'])
+    const choice = readFirstChoice(chunk)
+    const delta = readObject(choice?.['delta']) ?? readObject(choice?.['message'])
+    const told = delta === undefined ? [] : readDelta(delta)
+    const word = readText(choice?.['finish_reason'])
     if (word !== undefined) {
       const reason = mapFinishFromWire(word)
       if (reason === 'error') throw finishError(word)
       finish = reason
     }
-    stopSequence = readText(choice['stop_reason']) ?? stopSequence
-    return events
+    stopSequence = readText(choice?.['stop_reason']) ?? stopSequence
+    return opening === undefined ? told : [opening, ...told]
   }
 
   function close(): ChatEvent[] {
-    finished = true
-    const events: ChatEvent[] = [...endReasoning(), ...calls.flush()]
+    decoder.finished = true
+    const events: ChatEvent[] = []
+    endReasoning(events)
+    events.push(...calls.flush())
     if (heldText !== '') events.push({ type: 'text', text: heldText })
     events.push({
       type: 'finish',
       finish: resolveFinish({
         reason: finish ?? 'other',
         stopSequence,
-        called: calls.any,
+        called: calls.any(),
         refusal,
       }),
       usage,
@@ -128,14 +138,15 @@ export function createStreamDecoder(): StreamDecoder {
     return events
   }
 
-  return {
+  const decoder: Writable<StreamDecoder> = {
+    finished: false,
     push(event) {
-      if (finished) return []
+      if (decoder.finished) return []
       if (event.data === '') {
         throwBareError(event)
         return []
       }
-      if (event.data.trim() === '[DONE]') {
+      if (event.data.charCodeAt(0) !== OPEN_BRACE && event.data.trim() === '[DONE]') {
         if (!started && finish === undefined) {
           throw new ProxyError(
             'upstream_protocol',
@@ -144,10 +155,10 @@ export function createStreamDecoder(): StreamDecoder {
         }
         return close()
       }
-      return readChunk(parseChunk(event))
+      return readChunk(chunkOf(event, readJson(event.data)))
     },
     end() {
-      if (finished) return []
+      if (decoder.finished) return []
       if (finish !== undefined) return close()
       throw new ProxyError(
         'upstream_truncated',
@@ -156,10 +167,8 @@ export function createStreamDecoder(): StreamDecoder {
           : 'The provider sent an empty stream.',
       )
     },
-    get finished() {
-      return finished
-    },
   }
+  return decoder
 }
 
 /** What one chunk adds to a call's input, in one piece. */
@@ -177,8 +186,7 @@ function joinInputs(events: readonly ChatEvent[]): ChatEvent[] {
 }
 
 /** One chunk as an object. Gemini wraps its errors in an array. */
-function parseChunk(event: SseEvent): JsonObject {
-  const parsed = parseJson(event.data)
+function chunkOf(event: SseEvent, parsed: JsonValue | undefined): JsonObject {
   const chunk = Array.isArray(parsed) ? parsed[0] : parsed
   if (isJsonObject(chunk)) {
     // LM Studio: `event: error` with the message at the top level.

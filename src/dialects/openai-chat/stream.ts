@@ -3,7 +3,7 @@
  * Reference: https://platform.openai.com/docs/api-reference/chat-streaming
  */
 import { renderOpenAi } from '../../errors/render.ts'
-import { encodeSse } from '../../wire/sse.ts'
+import { encodeJsonEvent, encodeSse } from '../../wire/sse.ts'
 import type { ReplyContext, StreamEncoder } from '../dialect.ts'
 import { mapFinishToWire } from './finish.ts'
 import { completionId, REFUSED } from './reply.ts'
@@ -37,10 +37,16 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
 
   // The beginning that all chunks share, as text: it is written once, not once per chunk.
   let head = renderHead(id, created, model)
+  const deltaTail = `},"logprobs":null,"finish_reason":null}]${includeUsage ? ',"usage":null' : ''}}\n\n`
 
   function chunk(choices: string, usage: ChatUsage | null = null): string {
     const tail = includeUsage ? `,"usage":${JSON.stringify(usage)}}` : '}'
-    return encodeSse('', `${head}${choices}${tail}`)
+    return encodeJsonEvent('', `${head}${choices}${tail}`)
+  }
+
+  /** The same as `delta({ [name]: text })`: what most chunks are, so only the text is turned into JSON. */
+  function textDelta(name: 'content' | 'reasoning_content', text: string): string {
+    return `data: ${head}[{"index":0,"delta":{"${name}":${JSON.stringify(text)}${deltaTail}`
   }
 
   function delta(content: ChatDelta, finish: ChatFinishReason | null = null): string {
@@ -82,7 +88,7 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
           written = delta({ role: 'assistant', content: '' })
           break
         case 'text':
-          if (event.text !== '') written = delta({ content: event.text })
+          if (event.text !== '') written = textDelta('content', event.text)
           break
         case 'refusal':
           if (event.text === '') break
@@ -94,7 +100,7 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
           const gap = reasoningClosed && sawReasoning ? '\n\n' : ''
           reasoningClosed = false
           sawReasoning = true
-          written = delta({ reasoning_content: gap + event.text })
+          written = textDelta('reasoning_content', gap + event.text)
           break
         }
         case 'reasoning-end':

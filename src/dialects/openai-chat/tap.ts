@@ -6,8 +6,9 @@
 import { isJsonObject, parseJson, readArray, readObject, readText } from '../../wire/json.ts'
 import type { SseEvent } from '../../wire/sse.ts'
 import { readBareError } from '../bare-error.ts'
-import type { FrameFacts, StreamTap } from '../dialect.ts'
-import type { JsonObject, TokenUsage } from '../neutral.ts'
+import { CONTENT_ONLY, noFacts } from '../dialect.ts'
+import type { FrameFacts, StreamTap, Writable } from '../dialect.ts'
+import type { JsonObject } from '../neutral.ts'
 import { decodeInBandError, finishError } from './error.ts'
 import { mapFinishFromWire } from './finish.ts'
 import { argumentsText } from './messages.ts'
@@ -15,11 +16,17 @@ import { readContent, readReasoningText } from './reply.ts'
 import { renderStreamError } from './stream.ts'
 import { findUsage } from './usage.ts'
 
+const OPEN_BRACE = 0x7b
+
 export function createStreamTap(): StreamTap {
-  let usage: TokenUsage | undefined
-  let model: string | undefined
-  let outputChars = 0
-  let finishSeen = false
+  const tap: Writable<StreamTap> = {
+    usage: undefined,
+    model: undefined,
+    outputChars: 0,
+    finishSeen: false,
+    read,
+    fail: renderStreamError,
+  }
   let contentSeen = false
   // Characters of a chunk that are not content, measured on the last chunk that was parsed.
   let envelopeChars = 0
@@ -30,11 +37,11 @@ export function createStreamTap(): StreamTap {
       facts.error = error
       return
     }
-    model = readText(chunk['model']) ?? model
+    tap.model = readText(chunk['model']) ?? tap.model
     const told = findUsage(chunk)
     const choices = readArray(chunk['choices'])
     if (told !== undefined) {
-      usage = told
+      tap.usage = told
       facts.usage = true
       facts.usageOnly = choices.length === 0
     }
@@ -50,61 +57,39 @@ export function createStreamTap(): StreamTap {
       const word = readText(choice?.['finish_reason'])
       if (word === undefined) continue
       if (mapFinishFromWire(word) === 'error') facts.error = finishError(word).upstream
-      else finishSeen = true
+      else tap.finishSeen = true
     }
-    outputChars += chars
+    tap.outputChars += chars
     if (facts.content) {
       contentSeen = true
       envelopeChars = event.data.length - chars
     }
   }
 
-  return {
-    read(event) {
-      const facts: FrameFacts = {
-        content: false,
-        end: false,
-        usage: false,
-        usageOnly: false,
-        error: undefined,
-      }
-      const { data } = event
-      if (data === '') {
-        const bare = readBareError(event)
-        if (bare !== undefined) facts.error = decodeInBandError(bare)
-        return facts
-      }
-      if (data === '[DONE]' || data.trim() === '[DONE]') {
-        facts.end = true
-        return facts
-      }
-      if (contentSeen && event.event === '' && !canMatter(data)) {
-        facts.content = true
-        outputChars += Math.max(0, data.length - envelopeChars)
-        return facts
-      }
-      const parsed = parseJson(data)
-      const chunk = Array.isArray(parsed) ? parsed[0] : parsed
-      // A chunk that is no JSON is passed on as it is: the caller's reader decides.
-      if (isJsonObject(chunk)) readWhole(event, chunk, facts)
+  function read(event: SseEvent): Readonly<FrameFacts> {
+    const { data } = event
+    const facts = noFacts()
+    if (data === '') {
+      const bare = readBareError(event)
+      if (bare !== undefined) facts.error = decodeInBandError(bare)
       return facts
-    },
-    get usage() {
-      return usage
-    },
-    get model() {
-      return model
-    },
-    get outputChars() {
-      return outputChars
-    },
-    get finishSeen() {
-      return finishSeen
-    },
-    fail(error) {
-      return renderStreamError(error)
-    },
+    }
+    if (data.charCodeAt(0) !== OPEN_BRACE && data.trim() === '[DONE]') {
+      facts.end = true
+      return facts
+    }
+    if (contentSeen && event.event === '' && !MATTERS.test(data)) {
+      tap.outputChars += Math.max(0, data.length - envelopeChars)
+      return CONTENT_ONLY
+    }
+    const parsed = parseJson(data)
+    const chunk = Array.isArray(parsed) ? parsed[0] : parsed
+    // A chunk that is no JSON is passed on as it is: the caller's reader decides.
+    if (isJsonObject(chunk)) readWhole(event, chunk, facts)
+    return facts
   }
+
+  return tap
 }
 
 /** LM Studio sends `event: error` with the message at the top level. */
@@ -112,22 +97,8 @@ function errorShape(event: SseEvent, chunk: JsonObject): JsonObject {
   return event.event === 'error' && chunk['error'] === undefined ? { error: chunk } : chunk
 }
 
-/** The chunk has usage, an error or a finish with a value in it. */
-function canMatter(data: string): boolean {
-  return hasValue(data, '"finish_reason"') || hasValue(data, '"usage"') || hasValue(data, '"error"')
-}
-
-/** The key occurs with something other than `null` behind it. */
-function hasValue(data: string, key: string): boolean {
-  let at = data.indexOf(key)
-  while (at !== -1) {
-    let value = at + key.length
-    while (data[value] === ' ' || data[value] === ':') value += 1
-    if (data[value] !== 'n') return true
-    at = data.indexOf(key, value)
-  }
-  return false
-}
+/** Usage, an error or a finish with a value other than `null` behind it. */
+const MATTERS = /"(?:finish_reason|usage|error)"[ :]*(?:[^n :]|$)/
 
 function measureDelta(delta: JsonObject): { chars: number; content: boolean } {
   const { text, reasoning } = readContent(delta['content'])

@@ -6,16 +6,17 @@
 import { ProxyError } from '../../errors/proxy-error.ts'
 import {
   isJsonObject,
-  parseJson,
   readArray,
   readCount,
   readObject,
   readString,
   readText,
 } from '../../wire/json.ts'
+import { createShapeReader } from '../../wire/json-shape.ts'
+import type { ShapePath } from '../../wire/json-shape.ts'
 import type { SseEvent } from '../../wire/sse.ts'
 import { readBareError } from '../bare-error.ts'
-import type { StreamDecoder } from '../dialect.ts'
+import type { StreamDecoder, Writable } from '../dialect.ts'
 import type { ChatEvent, JsonObject, JsonValue } from '../neutral.ts'
 import { readFailureEvent, throwBodyError, upstreamFailure } from './error.ts'
 import { madeUpCallId } from './ids.ts'
@@ -41,8 +42,15 @@ interface Item {
   custom: boolean
 }
 
+const OPEN_BRACE = 0x7b
+
+/** What differs from one delta to the next, and what stands beside it. */
+const WORDS: readonly ShapePath[] = [['delta']]
+const BESIDE: readonly ShapePath[] = [['sequence_number'], ['obfuscation']]
+
 /** A decoder for one stream. */
 export function createStreamDecoder(): StreamDecoder {
+  const readJson = createShapeReader(WORDS, BESIDE)
   const items: Item[] = []
   const byId = new Map<string, Item>()
   const byIndex = new Map<number, Item>()
@@ -50,7 +58,6 @@ export function createStreamDecoder(): StreamDecoder {
   let current = 0
   let calls = 0
   let started = false
-  let finished = false
   let responseId = ''
 
   function add(kind: Kind, id: string | undefined, index: number | undefined): Item {
@@ -74,8 +81,8 @@ export function createStreamDecoder(): StreamDecoder {
   }
 
   /** The item an event is about. Some servers give every item index 0, others a new id in every event. */
-  function find(event: JsonObject, kind: Kind, item: JsonObject = {}): Item {
-    const id = readText(event['item_id']) ?? readText(item['id'])
+  function find(event: JsonObject, kind: Kind, item?: JsonObject): Item {
+    const id = readText(event['item_id']) ?? readText(item?.['id'])
     const index = readCount(event['output_index'])
     const known =
       (id === undefined ? undefined : byId.get(id)) ??
@@ -97,13 +104,15 @@ export function createStreamDecoder(): StreamDecoder {
   }
 
   function drain(): ChatEvent[] {
-    const events: ChatEvent[] = []
+    let events: ChatEvent[] = []
     for (;;) {
       const item = items[current]
       // Arguments may come before the name: they follow it.
       if (item === undefined || (item.kind === 'call' && !item.begun)) return events
-      events.push(...item.events)
-      item.events = []
+      if (item.events.length > 0) {
+        events = events.length === 0 ? item.events : [...events, ...item.events]
+        item.events = []
+      }
       if (!item.done) return events
       current += 1
     }
@@ -217,7 +226,7 @@ export function createStreamDecoder(): StreamDecoder {
       endItem(item, told !== undefined && kindOf(told) === item.kind ? told : {})
     }
     events.push(...drain())
-    finished = true
+    decoder.finished = true
     events.push({
       type: 'finish',
       finish: decodeFinish(
@@ -276,35 +285,36 @@ export function createStreamDecoder(): StreamDecoder {
         // Ends of parts repeat what their item's end says; everything else is not ours to tell.
         return []
     }
-    return [...start({}), ...drain()]
+    return started ? drain() : [...start({}), ...drain()]
   }
 
-  return {
+  const decoder: Writable<StreamDecoder> = {
+    finished: false,
     push(event) {
-      if (finished) return []
+      if (decoder.finished) return []
       if (event.data === '') {
         const bare = readBareError(event)
         if (bare !== undefined) throwBodyError(bare)
         return []
       }
       // Not part of this API's grammar; some servers end with it all the same.
-      if (event.data.trim() === '[DONE]') throw truncated(started)
-      const value = parseEvent(event)
+      if (event.data.charCodeAt(0) !== OPEN_BRACE && event.data.trim() === '[DONE]') {
+        throw truncated(started)
+      }
+      const value = objectOf(event, readJson(event.data))
       return readEvent(readText(value['type']) ?? event.event, value)
     },
     end() {
-      if (finished) return []
+      if (decoder.finished) return []
       throw truncated(started)
     },
-    get finished() {
-      return finished
-    },
   }
+  return decoder
 }
 
 /** What the whole says beyond what the deltas said. */
 function rest(whole: string, told: string): string {
-  return whole.startsWith(told) ? whole.slice(told.length) : ''
+  return whole.slice(0, told.length) === told ? whole.slice(told.length) : ''
 }
 
 /** Which of several summaries, or raw texts, a delta belongs to. */
@@ -347,8 +357,7 @@ function readTerminal(event: JsonObject): JsonObject {
   return response
 }
 
-function parseEvent(event: SseEvent): JsonObject {
-  const parsed: JsonValue | undefined = parseJson(event.data)
+function objectOf(event: SseEvent, parsed: JsonValue | undefined): JsonObject {
   const value = Array.isArray(parsed) ? parsed[0] : parsed
   if (isJsonObject(value)) {
     // An error body in the place of an event.

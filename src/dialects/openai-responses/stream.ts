@@ -6,7 +6,7 @@
  * `output_index` is used once. The end of an item is written when the next one begins or the answer ends:
  * only then is it known whether the item was cut.
  */
-import { encodeSse } from '../../wire/sse.ts'
+import { encodeJsonEvent } from '../../wire/sse.ts'
 import type { ReplyContext, StreamEncoder } from '../dialect.ts'
 import type { ChatEvent, JsonObject } from '../neutral.ts'
 import { encodeFailure } from './error.ts'
@@ -59,14 +59,14 @@ export function createStreamEncoder(context: ReplyContext): StreamEncoder {
   function frame(type: string, fields: JsonObject): string {
     const text = JSON.stringify({ type, sequence_number: sequence, ...fields })
     sequence += 1
-    return encodeSse(type, text)
+    return encodeJsonEvent(type, text)
   }
 
   /** A delta's event: all of it but number and text is the same for a whole part, and written once. */
   function deltaFrame(type: string, place: string, delta: string, tail = ''): string {
     const text = `{"type":"${type}","sequence_number":${sequence},${place},"delta":${JSON.stringify(delta)}${tail}}`
     sequence += 1
-    return encodeSse(type, text)
+    return encodeJsonEvent(type, text)
   }
 
   function responseFrame(type: string, state: ResponseState): string {

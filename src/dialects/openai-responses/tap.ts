@@ -2,12 +2,14 @@
  * Reads a relayed Responses stream along the way. Once content was seen, deltas are counted and not
  * parsed: their event's name, or their first bytes, tell them from all others.
  */
+import type { ProxyError } from '../../errors/proxy-error.ts'
 import { isJsonObject, parseJson, readCount, readObject, readText } from '../../wire/json.ts'
 import { encodeSse } from '../../wire/sse.ts'
 import type { SseEvent } from '../../wire/sse.ts'
 import { readBareError } from '../bare-error.ts'
-import type { FrameFacts, StreamTap } from '../dialect.ts'
-import type { JsonObject, TokenUsage } from '../neutral.ts'
+import { CONTENT_ONLY, noFacts } from '../dialect.ts'
+import type { FrameFacts, StreamTap, Writable } from '../dialect.ts'
+import type { JsonObject } from '../neutral.ts'
 import { decodeInBandError, encodeFailure, readFailureEvent, statusFailure } from './error.ts'
 import { responseId } from './ids.ts'
 import { encodeResponse } from './response.ts'
@@ -26,10 +28,14 @@ const DELTAS: ReadonlySet<string> = new Set([
 ])
 
 export function createStreamTap(): StreamTap {
-  let usage: TokenUsage | undefined
-  let model: string | undefined
-  let outputChars = 0
-  let finishSeen = false
+  const tap: Writable<StreamTap> = {
+    usage: undefined,
+    model: undefined,
+    outputChars: 0,
+    finishSeen: false,
+    read,
+    fail,
+  }
   let contentSeen = false
   // Characters of a delta event that are not content, measured on the last one that was parsed.
   let envelopeChars = 0
@@ -38,7 +44,7 @@ export function createStreamTap(): StreamTap {
   let begun: JsonObject | undefined
 
   function readDelta(event: SseEvent, delta: string, facts: FrameFacts): void {
-    outputChars += delta.length
+    tap.outputChars += delta.length
     if (delta === '') return
     facts.content = true
     contentSeen = true
@@ -46,14 +52,14 @@ export function createStreamTap(): StreamTap {
   }
 
   function readTerminal(response: JsonObject, facts: FrameFacts): void {
-    usage = findUsage(response) ?? usage
-    facts.usage = usage !== undefined
+    tap.usage = findUsage(response) ?? tap.usage
+    facts.usage = tap.usage !== undefined
     const status = readText(response['status'])
     const failed = status === 'failed' || status === 'cancelled'
     facts.error = decodeInBandError(response) ?? (failed ? statusFailure(status) : undefined)
     if (facts.error !== undefined) return
     facts.end = true
-    finishSeen = true
+    tap.finishSeen = true
     // An answer that a server only tells at its end.
     if (Array.isArray(response['output']) && response['output'].length > 0) facts.content = true
   }
@@ -63,7 +69,7 @@ export function createStreamTap(): StreamTap {
     nextSequence = (readCount(value['sequence_number']) ?? nextSequence) + 1
     const response = readObject(value['response'])
     if (response !== undefined) {
-      model = readText(response['model']) ?? model
+      tap.model = readText(response['model']) ?? tap.model
       begun ??= response
     }
     if (DELTAS.has(type)) {
@@ -82,7 +88,7 @@ export function createStreamTap(): StreamTap {
       case 'response.failed':
       case 'response.cancelled':
       case 'error':
-        usage = (response === undefined ? undefined : findUsage(response)) ?? usage
+        tap.usage = (response === undefined ? undefined : findUsage(response)) ?? tap.usage
         facts.error = readFailureEvent(value)
         break
       case '':
@@ -93,59 +99,41 @@ export function createStreamTap(): StreamTap {
     if (facts.content) contentSeen = true
   }
 
-  return {
-    read(event) {
-      const facts: FrameFacts = {
-        content: false,
-        end: false,
-        usage: false,
-        usageOnly: false,
-        error: undefined,
-      }
-      const { data } = event
-      if (data === '') {
-        const bare = readBareError(event)
-        if (bare !== undefined) facts.error = decodeInBandError(bare)
-        return facts
-      }
-      if (data === '[DONE]') return facts
-      if (contentSeen && DELTAS.has(event.event === '' ? leadingType(data) : event.event)) {
-        nextSequence += 1
-        facts.content = true
-        outputChars += Math.max(0, data.length - envelopeChars)
-        return facts
-      }
-      const value = parseJson(data)
-      // An event that is no JSON is passed on as it is: the caller's reader decides.
-      if (isJsonObject(value)) readWhole(event, value, facts)
-      else if (event.event === 'error') facts.error = decodeInBandError({ error: data })
+  function read(event: SseEvent): Readonly<FrameFacts> {
+    const { data } = event
+    if (contentSeen && data !== '' && DELTAS.has(event.event || leadingType(data))) {
+      nextSequence += 1
+      tap.outputChars += Math.max(0, data.length - envelopeChars)
+      return CONTENT_ONLY
+    }
+    const facts = noFacts()
+    if (data === '') {
+      const bare = readBareError(event)
+      if (bare !== undefined) facts.error = decodeInBandError(bare)
       return facts
-    },
-    get usage() {
-      return usage
-    },
-    get model() {
-      return model
-    },
-    get outputChars() {
-      return outputChars
-    },
-    get finishSeen() {
-      return finishSeen
-    },
-    fail(error, requestId) {
-      const failure = encodeFailure(error)
-      const response: JsonObject =
-        begun === undefined
-          ? encodeResponse(
-              { id: responseId('', requestId), createdAt: 0, model: model ?? '', echo: {} },
-              { status: 'failed', error: failure, output: [] },
-            )
-          : { ...begun, status: 'failed', error: failure }
-      const type = 'response.failed'
-      return encodeSse(type, JSON.stringify({ type, sequence_number: nextSequence, response }))
-    },
+    }
+    if (data === '[DONE]') return facts
+    const value = parseJson(data)
+    // An event that is no JSON is passed on as it is: the caller's reader decides.
+    if (isJsonObject(value)) readWhole(event, value, facts)
+    else if (event.event === 'error') facts.error = decodeInBandError({ error: data })
+    return facts
   }
+
+  function fail(error: ProxyError, requestId: string): string {
+    const failure = encodeFailure(error)
+    const response: JsonObject =
+      begun === undefined
+        ? encodeResponse(
+            { id: responseId('', requestId), createdAt: 0, model: tap.model ?? '', echo: {} },
+            { status: 'failed', error: failure, output: [] },
+          )
+        : { ...begun, status: 'failed', error: failure }
+    const type = 'response.failed'
+    return encodeSse(type, JSON.stringify({ type, sequence_number: nextSequence, response }))
+  }
+
+  return tap
 }
 
 /** The `type` of an event whose JSON begins with it, as every server seen writes it; '' for any other. */
