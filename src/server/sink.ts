@@ -6,7 +6,7 @@ import type { Visit } from './visit.ts'
 // Beyond this, copying costs more than a second write.
 const ONE_WRITE_BYTES = 64 * 1024
 // More than this is not kept back to the end of the turn, and its writer is asked to wait.
-const TURN_BYTES = 256 * 1024
+const TURN_BYTES = 64 * 1024
 
 type Pairs = ReadonlyArray<readonly [string, string]>
 
