@@ -22,6 +22,7 @@ import { renderDetails, renderGoals } from './report.js'
 import { measureGroup } from './requests.js'
 import { SCENARIOS } from './scenarios.js'
 import { startUpstream } from './targets.js'
+import { measureUsageLog } from './usage-log.js'
 
 const MIN_STARTS = 5
 const MIN_COMMANDS = 11
@@ -104,7 +105,9 @@ async function measureAll(bench) {
     measured.commands = measureCommands(Math.max(MIN_COMMANDS, bench.rounds), bench)
   }
   if (wanted.has('usage-log')) {
-    measured.usage = await measureLogs(LOG_MEGABYTES[length], bench)
+    const { rounds, directory } = bench
+    const sizes = LOG_MEGABYTES[length]
+    measured.usage = measureUsageLog({ sizes, rounds, directory, onStep: note })
   }
   return measured
 }
@@ -112,13 +115,6 @@ async function measureAll(bench) {
 // The name of the programs a scenario runs on: those of its group, or its own.
 function programsOf({ group, apart, id }) {
   return apart ? id : group
-}
-
-// The measurement of large logs is a program of its own, too; without it a plain one stands in.
-async function measureLogs(sizes, { rounds, directory }) {
-  const own = new URL('usage-log.js', import.meta.url)
-  const { measureUsageLog } = await import(existsSync(own) ? own.href : './usage-log-plain.js')
-  return measureUsageLog({ sizes, rounds, directory, onStep: note })
 }
 
 function readOptions() {

@@ -86,6 +86,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     requestTimeout: limits.requestMs,
     connectionsCheckingInterval: limits.checkMs,
     keepAliveTimeout: limits.idleMs,
+    // What one turn of a stream brings is usually less: it need not be told to wait.
+    highWaterMark: 64 * 1024,
     // Whatever flags this process was started with.
     insecureHTTPParser: false,
     // A missing Host is refused in the caller's shape, like a wrong one.

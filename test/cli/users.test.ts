@@ -255,7 +255,7 @@ test('with nothing configured: the starter users, and on stderr how to have oneâ
   assert.match(stdout, /\nuser-a {2}gpt-5 claude\S+ mock \(\+1 mock\) /)
   assert.match(
     stderr,
-    /no config file: these are the starter users\. To have your own, write \.\/aiproxy\.yaml:/,
+    /no config file: these are the starter users\. Your own go into \.\/aiproxy\.yaml:/,
   )
   const quiet = await run(['users', '-q'], { config: createStarter() })
   assert.equal(quiet.stderr, '')
