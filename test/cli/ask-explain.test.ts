@@ -1,6 +1,6 @@
 /** `ask --explain` held against what the same command does when it is sent: it must not tell another story. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -248,9 +248,10 @@ function withoutTime(text: unknown): string {
 }
 
 test('where the log cannot be read the request would be refused, and that is told', async () => {
-  writeFileSync(join(directory, 'a-file'), '')
+  // A link to itself: every Node fails at it in the same way.
+  symlinkSync('loop.jsonl', join(directory, 'loop.jsonl'))
   const more = '    limits: { requests: 10/hour }\n'
-  const text = configText(more).replace('./usage.jsonl', './a-file/usage.jsonl')
+  const text = configText(more).replace('./usage.jsonl', './loop.jsonl')
   const fake = createFake({
     cwd: directory,
     loadConfig: () =>
