@@ -3,7 +3,6 @@
  * added to the first one's.
  */
 import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
 import type { FilePart, SecondReader } from './halves.ts'
 import type { LineCounts } from './lines.ts'
 import { createPriceLookup } from './prices.ts'
@@ -79,7 +78,9 @@ function pricedOnly({ models, providers }: PricedConfig): PricedConfig {
   }
 }
 
-function readBeside(order: SecondOrder): Promise<SecondAnswer | undefined> {
+async function readBeside(order: SecondOrder): Promise<SecondAnswer | undefined> {
+  // Loaded where it is used: nearly every log is small.
+  const { Worker } = await import('node:worker_threads')
   return new Promise((resolve) => {
     // Whatever goes wrong there, the first thread can read that half as well.
     const giveUp = (): void => resolve(undefined)
