@@ -28,7 +28,7 @@ export interface ReplySink {
   write(chunk: string | Uint8Array): boolean
   end(chunk?: string | Uint8Array): void
   onDrain(listener: () => void): void
-  /** The reader left before the end. Called at most once. */
+  /** The reader left before the end. For one listener, called at most once. */
   onGone(listener: () => void): void
 }
 

@@ -1,14 +1,13 @@
 /** A reply on a socket, as the exchange writes it. */
 import type { ReplySink } from '../exchange/call.ts'
 import { guardStall, liftStallGuard } from './reply.ts'
+import type { HeaderPairs } from './reply.ts'
 import type { Visit } from './visit.ts'
 
 // Beyond this, copying costs more than a second write.
 const ONE_WRITE_BYTES = 64 * 1024
-// More than this is not kept back to the end of the turn, and its writer is asked to wait.
+// More than this is not kept back to the end of the turn, so that its writer learns whether the reader keeps up.
 const TURN_BYTES = 64 * 1024
-
-type Pairs = ReadonlyArray<readonly [string, string]>
 
 /**
  * `common` goes on every reply (request ids, CORS for an allowed origin, `connection` while draining).
@@ -19,7 +18,7 @@ type Pairs = ReadonlyArray<readonly [string, string]>
  */
 export class SocketSink implements ReplySink {
   readonly #visit: Visit
-  readonly #common: () => Pairs
+  readonly #common: () => HeaderPairs
   readonly #stallMs: number
   #status = 0
   // Name-value list of a head that has not been sent.
@@ -30,13 +29,13 @@ export class SocketSink implements ReplySink {
   #behind = false
   #drainListeners: (() => void)[] | undefined
 
-  constructor(visit: Visit, common: () => Pairs, stallMs: number) {
+  constructor(visit: Visit, common: () => HeaderPairs, stallMs: number) {
     this.#visit = visit
     this.#common = common
     this.#stallMs = stallMs
   }
 
-  head(status: number, headers: Pairs): void {
+  head(status: number, headers: HeaderPairs): void {
     const head: string[] = []
     for (const pair of this.#common()) head.push(pair[0], pair[1])
     for (const pair of headers) head.push(pair[0], pair[1])
