@@ -23,7 +23,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { cpuMicroseconds, describeMachine } from '../../bench/machine.js'
 import { stop } from '../../bench/programs.js'
-import { createRandom } from '../../dist/test/faults/random.js'
+import { createRandom } from '../../dist/test/support/random.js'
 import { play } from './load.js'
 import { drawOrder, renderConfig } from './mix.js'
 import {

@@ -2,7 +2,8 @@
 import type { DialectName } from '../../src/dialects/dialect.ts'
 import type { JsonObject, JsonValue } from '../../src/dialects/neutral.ts'
 import { isJsonObject, parseJson, readArray, readObject, readString } from '../../src/wire/json.ts'
-import type { Call, Random, Said } from './conversations.ts'
+import type { Random } from '../support/random.ts'
+import type { Call, Said } from './conversations.ts'
 
 /** An answer as its reader must see it. */
 export interface Heard {

@@ -11,7 +11,8 @@ import { translateRequest } from '../../src/dialects/translate.ts'
 import { isJsonObject, parseJson, readArray, readObject, readString } from '../../src/wire/json.ts'
 import { createAnswer, cutRandomly, heardFrom, readStream, writeStream } from './answers.ts'
 import type { Heard } from './answers.ts'
-import { createConversation, createRandom, readFacts, writeRequest } from './conversations.ts'
+import { createRandom } from '../support/random.ts'
+import { createConversation, readFacts, writeRequest } from './conversations.ts'
 import type { Facts, Said } from './conversations.ts'
 
 const PAIRS: ReadonlyArray<readonly [caller: Dialect, target: Dialect]> = [

@@ -5,31 +5,7 @@
 import type { DialectName } from '../../src/dialects/dialect.ts'
 import type { JsonObject, JsonValue } from '../../src/dialects/neutral.ts'
 import { isJsonObject, parseJson, readArray, readObject, readString } from '../../src/wire/json.ts'
-
-export interface Random {
-  /** A whole number from 0, below `limit`. */
-  below(limit: number): number
-  /** True in one of `times` cases. */
-  once(times: number): boolean
-  pick<T>(items: readonly [T, ...T[]]): T
-}
-
-/** mulberry32: small, fast, and good enough to choose test cases. */
-export function createRandom(seed: number): Random {
-  let state = seed >>> 0
-  function next(): number {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-  const below = (limit: number): number => Math.floor(next() * limit)
-  return {
-    below,
-    once: (times) => below(times) === 0,
-    pick: (items) => items[below(items.length)] ?? items[0],
-  }
-}
+import type { Random } from '../support/random.ts'
 
 export interface Call {
   readonly id: string

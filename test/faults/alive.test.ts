@@ -17,7 +17,7 @@ import { createGate, within } from '../support/owner.ts'
 import { HELLO } from '../support/replies.ts'
 import { answers, createRawUpstream } from './raw-upstream.ts'
 import type { RawUpstream, Script, Shape } from './raw-upstream.ts'
-import { createRandom } from './random.ts'
+import { createRandom } from '../support/random.ts'
 import { createStand } from './run-case.ts'
 
 const SHAPE: Shape = {

@@ -20,8 +20,8 @@ import { openaiChat, openaiFrames } from '../support/replies.ts'
 import { TEST_KEY, targetsConfig } from '../support/targets.ts'
 import { asksForStream } from '../support/replies.ts'
 import { createUpstream } from '../support/upstream.ts'
-import { createRandom } from './random.ts'
-import type { Random } from './random.ts'
+import { createRandom } from '../support/random.ts'
+import type { Random } from '../support/random.ts'
 
 export interface KillPlan {
   readonly rounds: number

@@ -20,7 +20,7 @@ import {
   openaiChat,
   openaiChunk,
 } from '../support/replies.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../support/random.ts'
 
 export type Dialect = 'openai' | 'anthropic'
 /** Where in a reply the fault strikes. */

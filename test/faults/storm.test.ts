@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import { createHealth } from '../../src/routing/health.ts'
 import { createJourney } from '../../src/routing/journey.ts'
-import { createRandom } from './random.ts'
+import { createRandom } from '../support/random.ts'
 import { createRawUpstream } from './raw-upstream.ts'
 import { createStand } from './run-case.ts'
 

@@ -5,6 +5,8 @@ export interface Random {
   next(): number
   /** An integer in [0, below). */
   below(below: number): number
+  /** True in one of `times` cases. */
+  once(times: number): boolean
   pick<T>(choices: readonly [T, ...T[]]): T
 }
 
@@ -21,6 +23,7 @@ export function createRandom(seed: number): Random {
   return {
     next,
     below,
+    once: (times) => below(times) === 0,
     pick: (choices) => choices[below(choices.length)] ?? choices[0],
   }
 }
