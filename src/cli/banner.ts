@@ -5,7 +5,7 @@
 import type { ChalkInstance } from 'chalk'
 import { isLoopback } from '../config/address.ts'
 import type { Config, Provider, User } from '../config/config.ts'
-import { padEnd, wrapPieces } from './fit.ts'
+import { padEnd, visibleWidth, wrapPieces } from './fit.ts'
 import { displayWidth } from './table.ts'
 import { cleanForTerminal } from './clean.ts'
 import { listTargets, mayUse, readinessOf } from './who.ts'
@@ -125,12 +125,6 @@ function renderProviders(config: Config, columns: number, paint: ChalkInstance):
   return rows.map((row, index) =>
     index === 0 ? entry('Providers', row, paint) : `${' '.repeat(LABEL_COLUMNS + 5)}${row}`,
   )
-}
-
-/** Width without the colours that paint has put in. */
-function visibleWidth(text: string): number {
-  // oxlint-disable-next-line no-control-regex -- the escape character is what is looked for
-  return displayWidth(text.replace(/\u001b\[[\d;]*m/g, ''))
 }
 
 /**

@@ -39,36 +39,31 @@ export function wrapWords(text: string, columns: number): string[] {
 }
 
 /** Width without the colours that paint has put in. */
-function visibleWidth(text: string): number {
+export function visibleWidth(text: string): number {
   // oxlint-disable-next-line no-control-regex -- the escape character is what is looked for
   return displayWidth(text.replace(/\u001b\[[\d;]*m/g, ''))
 }
 
-/** The pieces in as few lines of at most `columns` as they need; a piece is never broken. */
+/** The pieces in as few lines of at most `columns` as they need, all but the first indented; a piece is never broken. */
 export function wrapPieces(
   pieces: readonly string[],
   separator: string,
   columns: number,
+  indent = '',
 ): string[] {
   const lines: string[] = []
   for (const piece of pieces) {
     const last = lines.at(-1)
     const joined = last === undefined ? piece : `${last}${separator}${piece}`
-    if (last !== undefined && displayWidth(joined) <= columns) lines[lines.length - 1] = joined
-    else lines.push(piece)
+    if (last === undefined) lines.push(piece)
+    else if (displayWidth(joined) <= columns) lines[lines.length - 1] = joined
+    else lines.push(indent + piece)
   }
   return lines
 }
 
-/** Parts with a separator between them, on as few lines as their widths allow; later lines are indented. */
+/** The same, later lines indented, and what is too long for one of them cut. */
 export function breakParts(parts: readonly string[], separator: string, columns: number): string[] {
-  const lines: string[] = []
-  for (const part of parts) {
-    const last = lines.at(-1)
-    const together = last === undefined ? part : `${last}${separator}${part}`
-    if (last === undefined || displayWidth(together) <= columns) {
-      lines[Math.max(0, lines.length - 1)] = together
-    } else lines.push(cutEnd(`  ${part}`, columns))
-  }
-  return lines
+  const [first, ...more] = wrapPieces(parts, separator, columns, '  ')
+  return first === undefined ? [] : [first, ...more.map((line) => cutEnd(line, columns))]
 }

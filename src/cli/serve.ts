@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts'
 import { parseHost, parsePort } from '../config/values.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { describeMock, renderReadiness, usedProviders } from './banner.ts'
-import { EXIT } from './exit-codes.ts'
+import { EXIT, exitAfter } from './exit-codes.ts'
 import type { ConfigOverrides, ProbeReply, ProgramIo, StopSignal } from './io.ts'
 import { followConfig } from './serve-reload.ts'
 import type { ConfigFollower } from './serve-reload.ts'
@@ -157,7 +157,7 @@ function untilStopped(
       if (hurried) return new Promise(() => {})
       const overdue = io.monotonic() - startedMs >= DRAIN_MS
       report.stopped(cut)
-      io.exitCode = overdue ? exitAfter(why) : EXIT.done
+      io.exitCode = overdue && why !== 'reader' ? exitAfter(why) : EXIT.done
       // A terminal that was halted must not keep the program from ending.
       if (!(await report.settle(SETTLE_MS))) io.exit(io.exitCode)
       letGoOfSignals()
@@ -185,11 +185,6 @@ function untilStopped(
       app.close(0).then(finish).then(leave, leave)
     }
   })
-}
-
-function exitAfter(why: StopSignal | 'reader'): number {
-  if (why === 'reader') return EXIT.done
-  return why === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
 }
 
 // ── a port that cannot be had ───────────────────────────────────────────────────────────────────

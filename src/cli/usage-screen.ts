@@ -6,7 +6,7 @@
  * https://gitlab.com/gnachman/iterm2/-/wikis/synchronized-updates-spec (2026: no half frame is shown)
  */
 import type { OutputStream } from './io.ts'
-import { displayWidth } from './table.ts'
+import { visibleWidth } from './fit.ts'
 
 export interface Screen {
   /**
@@ -43,11 +43,4 @@ export function createScreen(stdout: OutputStream): Screen {
       shown = undefined
     },
   }
-}
-
-// oxlint-disable-next-line no-control-regex -- what colours a text
-const COLOUR = /\u001b\[[\d;]*m/g
-
-function visibleWidth(line: string): number {
-  return displayWidth(line.replace(COLOUR, ''))
 }

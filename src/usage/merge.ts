@@ -2,25 +2,9 @@
 import { createHistogram } from './histogram.ts'
 import { byRequests } from './report.ts'
 import type { UsageReport, UsageRow } from './report.ts'
-import { readCost, readLatency } from './tally.ts'
+import { readCost, readLatency, SUMS } from './tally.ts'
 import type { UsageTotals } from './tally.ts'
 import { createTrend } from './trend.ts'
-
-const SUMMED = [
-  'requests',
-  'failed',
-  'refused',
-  'failovers',
-  'estimated',
-  'mocked',
-  'unpriced',
-  'promptTokens',
-  'completionTokens',
-  'cachedTokens',
-  'cacheWriteTokens',
-  'reasoningTokens',
-  'totalTokens',
-] as const satisfies readonly (keyof UsageTotals)[]
 
 /** One report of what all of these say, made with the same options; at least one. */
 export function mergeReports(reports: readonly UsageReport[]): UsageReport {
@@ -72,8 +56,8 @@ function mergeTotals(parts: readonly Readonly<UsageTotals>[]): UsageTotals {
     if (part.trend !== undefined) trend?.absorb(part.trend)
     if (part.costUsd !== undefined) costUsd = (costUsd ?? 0) + part.costUsd
   }
-  const sums = SUMMED.map((field) => [field, parts.reduce((sum, part) => sum + part[field], 0)])
-  const summed: Pick<UsageTotals, (typeof SUMMED)[number]> = Object.fromEntries(sums)
+  const sums = SUMS.map((field) => [field, parts.reduce((sum, part) => sum + part[field], 0)])
+  const summed: Pick<UsageTotals, (typeof SUMS)[number]> = Object.fromEntries(sums)
   return {
     ...summed,
     costUsd: readCost(costUsd, summed.unpriced),

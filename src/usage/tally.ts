@@ -121,7 +121,8 @@ function orNone(figure: number): number {
   return figure === ABSENT ? 0 : figure
 }
 
-const SUMS = [
+/** The counts of a row that add up. */
+export const SUMS = [
   'requests',
   'failed',
   'refused',
@@ -135,7 +136,7 @@ const SUMS = [
   'cacheWriteTokens',
   'reasoningTokens',
   'totalTokens',
-] as const
+] as const satisfies readonly (keyof UsageTotals)[]
 
 /** A row as plain data, without its trend. */
 export interface TallyPart extends Readonly<Omit<Tally, 'latency' | 'trend'>> {
