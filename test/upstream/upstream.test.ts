@@ -142,11 +142,8 @@ test('an Anthropic provider gets its key as x-api-key and nothing as a bearer to
 
 test('a refused connection is upstream_unreachable', async (t) => {
   const peer = await listen(t, () => {})
-  const closed = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => closed.once('listening', resolve))
-  const port = portOf(closed)
-  await new Promise((resolve) => closed.close(resolve))
-  assert.equal(codeOf(await ask(open(t), `http://127.0.0.1:${port}`)), 'upstream_unreachable')
+  // No port that was free a moment ago: another test may have it by now.
+  assert.equal(codeOf(await ask(open(t), 'http://127.0.0.1:1')), 'upstream_unreachable')
   assert.equal(peer.sockets.length, 0)
 })
 
