@@ -190,6 +190,10 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
         redact: createRedactor(secrets),
         hooks,
         identify: (headers) => identifyCaller(config, headers),
+        onOver() {
+          generation.inFlight -= 1
+          endIfDone(generation)
+        },
       },
       priceOf,
       healthNames: new Set(healthNames.values()),
@@ -215,15 +219,9 @@ export async function createApp(first: Config, options: AppOptions = {}): Promis
     return [...live].reduce((sum, generation) => sum + generation.inFlight, 0)
   }
 
-  async function exchange(call: Call, sink: ReplySink): Promise<void> {
-    const generation = current
-    generation.inFlight += 1
-    try {
-      await runExchange(call, sink, generation.rooms)
-    } finally {
-      generation.inFlight -= 1
-      endIfDone(generation)
-    }
+  function exchange(call: Call, sink: ReplySink): Promise<void> {
+    current.inFlight += 1
+    return runExchange(call, sink, current.rooms)
   }
 
   const door = createFrontDoor({

@@ -56,6 +56,8 @@ export interface Rooms {
   /** Silence after which a streaming caller gets a sign of life, milliseconds; default 15 s. */
   readonly quietMs?: number
   identify(headers: Call['headers']): User
+  /** An exchange with these is over, whatever its end. */
+  onOver?(): void
 }
 
 /**
@@ -75,29 +77,33 @@ export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Pr
     return live
   }
   try {
-    record = await answer(seen?.call ?? call, heard, keepAlive, { rooms, trail, allowance })
-  } catch (thrown) {
-    const error = toProxyError(thrown)
-    record = trail.refused(error)
-    finish(rooms, record, allowance)
-    const told = trail.failureHeaders()
-    const said = error.headers.filter(([name]) => !told.some(([other]) => other === name))
-    error.headers = [...said, ...allowance.headers(said), ...told]
-    live?.still()
-    if (live?.begun !== true) {
-      seen?.refused(record, error)
-      throw error
+    try {
+      record = await answer(seen?.call ?? call, heard, keepAlive, { rooms, trail, allowance })
+    } catch (thrown) {
+      const error = toProxyError(thrown)
+      record = trail.refused(error)
+      finish(rooms, record, allowance)
+      const told = trail.failureHeaders()
+      const said = error.headers.filter(([name]) => !told.some(([other]) => other === name))
+      error.headers = [...said, ...allowance.headers(said), ...told]
+      live?.still()
+      if (live?.begun !== true) {
+        seen?.refused(record, error)
+        throw error
+      }
+      // The caller has its 200 already: what went wrong is told as the dialect's error event.
+      live.end(callerDialect(call.api).createStreamTap().fail(error, call.id))
+      seen?.ended(record)
+      held.release()
+      return
     }
-    // The caller has its 200 already: what went wrong is told as the dialect's error event.
-    live.end(callerDialect(call.api).createStreamTap().fail(error, call.id))
+    live?.still()
+    finish(rooms, record, allowance)
     seen?.ended(record)
     held.release()
-    return
+  } finally {
+    rooms.onOver?.()
   }
-  live?.still()
-  finish(rooms, record, allowance)
-  seen?.ended(record)
-  held.release()
 }
 
 function finish(rooms: Rooms, record: UsageRecord, allowance: Allowance): void {

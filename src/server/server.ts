@@ -22,13 +22,14 @@ import type { DoorLimits } from './limits.ts'
 import { anthropicModel, anthropicModels, openAiModel, openAiModels } from './models.ts'
 import type { ListedModel } from './models.ts'
 import { sendError, sendJson, sendWhole } from './reply.ts'
-import type { Manner } from './reply.ts'
+import type { HeaderPairs, Manner } from './reply.ts'
 import { acceptableRequestId, createRequestIdMint } from './request-id.ts'
 import { allowedMethods, findRoute } from './routes.ts'
-import type { Route, Shape } from './routes.ts'
+import type { Route } from './routes.ts'
 import { SocketSink } from './sink.ts'
 import { createVisit } from './visit.ts'
 import type { Visit } from './visit.ts'
+import { createWholeReplies } from './whole-reply.ts'
 
 export interface FrontDoorOptions {
   readonly host: string
@@ -57,8 +58,6 @@ export interface FrontDoor {
   close(graceMs: number): Promise<void>
 }
 
-const NO_HEADERS: RequestHeaders = Object.freeze(Object.create(null))
-
 // After these it is not certain where the next request begins, or not worth finding out.
 const LAST_ON_CONNECTION: ReadonlySet<ErrorCode> = new Set([
   'request_malformed',
@@ -74,6 +73,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const limits: DoorLimits = { ...defaultLimits(readOpenFilesLimit()), ...options.limits }
   const budget = createBodyBudget(limits.bufferedBytes)
   const mintRequestId = createRequestIdMint()
+  const wholeReplies = createWholeReplies(limits.idleMs)
   let draining = false
   let closed: Promise<void> | undefined
   let port = options.port
@@ -100,12 +100,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const connections = createConnections({
     limits,
     mintId: () => mintRequestId(Date.now()),
-    answer(visit) {
-      answer(visit).catch((error: unknown) => {
-        options.onUnexpected(error instanceof Error ? error : new Error(String(error)))
-        visit.response.destroy()
-      })
-    },
+    answer,
   })
   server.on('request', (request, response) => {
     connections.enter(createVisit(request, response, false))
@@ -124,83 +119,84 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     if (socket instanceof Socket) refuseTunnel(socket)
   })
 
-  async function answer(visit: Visit): Promise<void> {
-    const { request } = visit
-    const startedMs = performance.now()
-    let id = mintRequestId(Date.now())
-    let shape: Shape = 'openai'
-    let route: Route | undefined
-    let origin: string | undefined
-    let headers = NO_HEADERS
-    const common = (): [string, string][] => {
-      const pairs: [string, string][] = [['x-request-id', id]]
-      if (shape === 'anthropic') pairs.push(['request-id', id])
-      if (origin !== undefined) {
-        pairs.push(['access-control-allow-origin', origin], ['vary', 'origin'])
-      }
-      return pairs
-    }
-    const manner = (close = draining): Manner => ({
-      headers: common(),
-      requestHeaders: headers,
-      limits,
-      close,
-    })
+  function answer(visit: Visit): void {
+    visit.startedMs = performance.now()
+    visit.id = mintRequestId(Date.now())
+    let call: Call | undefined
     try {
-      const target = request.url ?? ''
-      headers = readHeaders(request.rawHeaders)
-      id = acceptableRequestId(headers['x-request-id']) ?? id
-      route = findRoute(target, headers['anthropic-version'])
-      shape = route.shape
-      if (visit.problem !== undefined) throw visit.problem
-      checkFraming(request, headers, limits.headers)
-      const settings = options.settings()
-      const { host } = headers
-      if (host !== trusted?.host || settings !== trusted?.settings) {
-        const { allowedHosts } = settings
-        checkHost(headers, { allowedHosts, host: options.host, port })
-        trusted = host === undefined ? undefined : { host, settings }
-      }
-      origin = checkOrigin(headers, settings)
-      checkExpectation(headers)
-
-      if (request.method === 'OPTIONS') {
-        sendOptions(visit, route, origin !== undefined, manner())
-        return
-      }
-      if (route.kind === 'none') {
-        throw new ProxyError(
-          'route_not_found',
-          `There is no ${request.method} ${pathOf(target)} here.`,
-        )
-      }
-      if (!allowedMethods(route).includes(request.method ?? '')) {
-        throw new ProxyError(
-          'method_not_allowed',
-          `${pathOf(target)} takes ${allowedMethods(route).join(' or ')}, not ${request.method}.`,
-        )
-      }
-      if (route.kind !== 'api') {
-        sendDocument(visit, route, headers, manner())
-        return
-      }
-      checkMediaType(headers)
-      const announced = announcedBytes(headers)
-      await options.exchange(
-        {
-          id,
-          api: route.api,
-          headers,
-          readBody: () => readBody(visit, announced, settings.bodyLimitBytes, budget),
-          startedMs,
-        },
-        new SocketSink(
-          visit,
-          () => (draining ? [...common(), ['connection', 'close']] : common()),
-          limits.stallMs,
-        ),
-      )
+      call = receive(visit)
     } catch (thrown) {
+      refuse(visit, thrown)
+      return
+    }
+    if (call === undefined) return
+    const sink = new SocketSink(visit, headersOfReply, limits.stallMs, wholeReplies)
+    options.exchange(call, sink).then(
+      () => budget.giveBack(visit.heldBytes),
+      (thrown: unknown) => {
+        refuse(visit, thrown)
+        budget.giveBack(visit.heldBytes)
+      },
+    )
+  }
+
+  /** From the head of a request to a call; `undefined` where it asked for no model and is answered. */
+  function receive(visit: Visit): Call | undefined {
+    const { request } = visit
+    const target = request.url ?? ''
+    const headers = readHeaders(request.rawHeaders)
+    visit.headers = headers
+    visit.id = acceptableRequestId(headers['x-request-id']) ?? visit.id
+    const route = findRoute(target, headers['anthropic-version'])
+    visit.route = route
+    visit.shape = route.shape
+    if (visit.problem !== undefined) throw visit.problem
+    checkFraming(request, headers, limits.headers)
+    const settings = options.settings()
+    const { host } = headers
+    if (host !== trusted?.host || settings !== trusted?.settings) {
+      const { allowedHosts } = settings
+      checkHost(headers, { allowedHosts, host: options.host, port })
+      trusted = host === undefined ? undefined : { host, settings }
+    }
+    visit.origin = checkOrigin(headers, settings)
+    checkExpectation(headers)
+
+    if (request.method === 'OPTIONS') {
+      sendOptions(visit, route, mannerOf(visit))
+      return undefined
+    }
+    if (route.kind === 'none') {
+      throw new ProxyError(
+        'route_not_found',
+        `There is no ${request.method} ${pathOf(target)} here.`,
+      )
+    }
+    if (!allowedMethods(route).includes(request.method ?? '')) {
+      throw new ProxyError(
+        'method_not_allowed',
+        `${pathOf(target)} takes ${allowedMethods(route).join(' or ')}, not ${request.method}.`,
+      )
+    }
+    if (route.kind !== 'api') {
+      sendDocument(visit, route, mannerOf(visit))
+      return undefined
+    }
+    checkMediaType(headers)
+    const announced = announcedBytes(headers)
+    return {
+      id: visit.id,
+      api: route.api,
+      headers,
+      readBody: () => readBody(visit, announced, settings.bodyLimitBytes, budget),
+      startedMs: visit.startedMs,
+    }
+  }
+
+  /** The error reply to a request of which no reply has begun. */
+  function refuse(visit: Visit, thrown: unknown): void {
+    const { shape, route } = visit
+    try {
       const thrownError = toProxyError(thrown)
       // Anthropic's own words, relayed as they came, need no rewording.
       const reworded = shape === 'anthropic' && thrownError.raw === undefined
@@ -211,10 +207,22 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       if (error.code === 'method_not_allowed' && route !== undefined) {
         error.headers = [...error.headers, ['allow', allowedMethods(route).join(', ')]]
       }
-      sendError(visit, error, shape, id, manner(draining || LAST_ON_CONNECTION.has(error.code)))
-    } finally {
-      budget.giveBack(visit.heldBytes)
+      const closes = draining || LAST_ON_CONNECTION.has(error.code)
+      sendError(visit, error, shape, visit.id, mannerOf(visit, closes))
+    } catch (defect) {
+      options.onUnexpected(defect instanceof Error ? defect : new Error(String(defect)))
+      visit.response.destroy()
     }
+  }
+
+  function headersOfReply(visit: Visit): HeaderPairs {
+    const pairs = commonHeaders(visit)
+    if (draining) pairs.push(['connection', 'close'])
+    return pairs
+  }
+
+  function mannerOf(visit: Visit, close = draining): Manner {
+    return { headers: commonHeaders(visit), requestHeaders: visit.headers, limits, close }
   }
 
   function refuseTunnel(socket: Socket): void {
@@ -231,9 +239,9 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   function sendDocument(
     visit: Visit,
     route: Exclude<Route, { kind: 'api' | 'none' }>,
-    headers: RequestHeaders,
     manner: Manner,
   ): void {
+    const { headers } = visit
     let status = 200
     let document: object
     switch (route.kind) {
@@ -323,14 +331,22 @@ function describeListenError(error: NodeJS.ErrnoException, options: FrontDoorOpt
   })
 }
 
+/** What goes on every reply to this request. */
+function commonHeaders({ id, shape, origin }: Visit): [string, string][] {
+  const pairs: [string, string][] = [['x-request-id', id]]
+  if (shape === 'anthropic') pairs.push(['request-id', id])
+  if (origin !== undefined) pairs.push(['access-control-allow-origin', origin], ['vary', 'origin'])
+  return pairs
+}
+
 function pathOf(target: string): string {
   return target.split('?', 1)[0] ?? target
 }
 
-function sendOptions(visit: Visit, route: Route, preflight: boolean, manner: Manner): void {
+function sendOptions(visit: Visit, route: Route, manner: Manner): void {
   const methods = [...(route.kind === 'none' ? [] : allowedMethods(route)), 'OPTIONS'].join(', ')
   const headers: [string, string][] = [['allow', methods]]
-  if (preflight) {
+  if (visit.origin !== undefined) {
     headers.push(
       ['access-control-allow-methods', methods],
       [

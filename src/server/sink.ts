@@ -3,6 +3,7 @@ import type { ReplySink } from '../exchange/call.ts'
 import { guardStall, liftStallGuard } from './reply.ts'
 import type { HeaderPairs } from './reply.ts'
 import type { Visit } from './visit.ts'
+import type { WholeReplies } from './whole-reply.ts'
 
 // Beyond this, copying costs more than a second write.
 const ONE_WRITE_BYTES = 64 * 1024
@@ -18,29 +19,34 @@ const TURN_BYTES = 64 * 1024
  */
 export class SocketSink implements ReplySink {
   readonly #visit: Visit
-  readonly #common: () => HeaderPairs
+  readonly #common: (visit: Visit) => HeaderPairs
   readonly #stallMs: number
+  readonly #wholeReplies: WholeReplies | undefined
   #status = 0
-  // Name-value list of a head that has not been sent.
-  #head: string[] | undefined
+  // Of a head that has not been sent.
+  #headers: HeaderPairs | undefined
   // Written in this turn.
   #pending: (string | Uint8Array)[] = []
   #pendingBytes = 0
   #behind = false
   #drainListeners: (() => void)[] | undefined
 
-  constructor(visit: Visit, common: () => HeaderPairs, stallMs: number) {
+  /** Without `wholeReplies` every reply goes out as Node would send it. */
+  constructor(
+    visit: Visit,
+    common: (visit: Visit) => HeaderPairs,
+    stallMs: number,
+    wholeReplies?: WholeReplies,
+  ) {
     this.#visit = visit
     this.#common = common
     this.#stallMs = stallMs
+    this.#wholeReplies = wholeReplies
   }
 
   head(status: number, headers: HeaderPairs): void {
-    const head: string[] = []
-    for (const pair of this.#common()) head.push(pair[0], pair[1])
-    for (const pair of headers) head.push(pair[0], pair[1])
     this.#status = status
-    this.#head = head
+    this.#headers = headers
   }
 
   write(chunk: string | Uint8Array): boolean {
@@ -78,12 +84,10 @@ export class SocketSink implements ReplySink {
       if (response.writableLength > 0) guardStall(response, this.#stallMs)
       return
     }
-    this.#sendHead(chunk === undefined ? 0 : Buffer.byteLength(chunk))
-    if (chunk instanceof Uint8Array && chunk.length <= ONE_WRITE_BYTES) {
-      // Node joins the head with a string, and so makes one packet of a reply, but not with bytes.
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
-      response.end(bytes.toString('latin1'), 'latin1')
-    } else response.end(chunk)
+    if (chunk === undefined) {
+      this.#sendHead(0)
+      response.end()
+    } else this.#endWith(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
     // What the system has taken whole needs no guard.
     if (response.writableLength > 0) guardStall(response, this.#stallMs)
   }
@@ -110,12 +114,34 @@ export class SocketSink implements ReplySink {
     for (const listener of this.#drainListeners ?? []) listener()
   }
 
+  /** The end of a reply of which nothing waits. */
+  #endWith(chunk: Uint8Array): void {
+    const { response } = this.#visit
+    if (chunk.length > ONE_WRITE_BYTES) {
+      this.#sendHead(chunk.length)
+      response.end(chunk)
+      return
+    }
+    // Node joins the head with a string, and so makes one packet of a reply, but not with bytes.
+    const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
+    const headers = this.#headers
+    if (headers !== undefined && this.#status === 200) {
+      if (this.#wholeReplies?.end(this.#visit, this.#common(this.#visit), headers, text) === true)
+        return
+    }
+    this.#sendHead(chunk.length)
+    response.end(text, 'latin1')
+  }
+
   #sendHead(bodyBytes: number | undefined): void {
-    const head = this.#head
-    if (head === undefined) return
+    const headers = this.#headers
+    if (headers === undefined) return
+    this.#headers = undefined
+    const head: string[] = []
+    for (const pair of this.#common(this.#visit)) head.push(pair[0], pair[1])
+    for (const pair of headers) head.push(pair[0], pair[1])
     if (bodyBytes !== undefined) head.push('content-length', String(bodyBytes))
     this.#visit.response.writeHead(this.#status, head)
-    this.#head = undefined
   }
 }
 

@@ -1,0 +1,75 @@
+/**
+ * A reply in one piece: its head and body as one text, in one write. Node checks each header by two regular
+ * expressions and writes what it makes of them as a list of pieces, which together is a sixth of what a
+ * relayed answer costs. Only for the usual reply, a 200 to a caller of HTTP/1.1 whose connection stays open;
+ * for any other, and wherever a value would break a head, Node's own way is taken and says what is wrong.
+ */
+import type { ServerResponse } from 'node:http'
+import type { HeaderPairs } from './reply.ts'
+import type { Visit } from './visit.ts'
+
+/** Ends replies whole. */
+export interface WholeReplies {
+  /**
+   * Ends the response with status 200, these headers and `body`, one character a byte, and says true; false
+   * where it cannot be done so, and nothing has happened.
+   */
+  end(visit: Visit, common: HeaderPairs, headers: HeaderPairs, body: string): boolean
+}
+
+// What node:http refuses in a value (RFC 9110 §5.5).
+const UNFIT = /[^\t\x20-\x7e\x80-\xff]/
+// Headers that say how the reply ends.
+const ENDINGS: ReadonlySet<string> = new Set(['connection', 'content-length', 'transfer-encoding'])
+
+/** `idleMs`: how long a connection without a request is kept; told to the caller as Node does. */
+export function createWholeReplies(idleMs: number): WholeReplies {
+  const keepAlive = `\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(idleMs / 1000)}\r\n\r\n`
+  let date = ''
+  let dateSeconds = -1
+
+  function today(): string {
+    const seconds = Math.floor(Date.now() / 1000)
+    if (seconds !== dateSeconds) {
+      date = new Date(seconds * 1000).toUTCString()
+      dateSeconds = seconds
+    }
+    return date
+  }
+
+  return {
+    end({ request, response }, common, headers, body) {
+      if (response.headersSent || request.httpVersion !== '1.1' || request.method === 'HEAD') {
+        return false
+      }
+      if (!response.shouldKeepAlive) return false
+      let head = 'HTTP/1.1 200 OK\r\n'
+      let values = ''
+      for (const pairs of [common, headers]) {
+        for (const pair of pairs) {
+          if (ENDINGS.has(pair[0])) return false
+          head += `${pair[0]}: ${pair[1]}\r\n`
+          values += pair[1]
+        }
+      }
+      if (UNFIT.test(values)) return false
+      endWith(
+        response,
+        `${head}content-length: ${body.length}\r\nDate: ${today()}${keepAlive}${body}`,
+      )
+      return true
+    },
+  }
+}
+
+/**
+ * `_header` is the text that node:http holds as a response's head and writes with its end. It stands in no
+ * documentation, but `headersSent` asks for it in every version of Node there is.
+ */
+function endWith(response: ServerResponse, text: string): void {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as said above
+  const internals = response as unknown as { _header: string }
+  // oxlint-disable-next-line no-underscore-dangle -- Node's name
+  internals._header = text
+  response.end()
+}
