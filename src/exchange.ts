@@ -6,12 +6,8 @@ import { Allowance } from './exchange/allowance.ts'
 import type { UseOf } from './usage/past-use.ts'
 import type { Config, User } from './config/config.ts'
 import { failedAttempt, localAttempt, startAttempt } from './exchange/attempt.ts'
-import type { RunningAttempt } from './exchange/attempt.ts'
-import { createAnswerPipe } from './dialects/answer-pipe.ts'
+import type { AttemptResult, RunningAttempt } from './exchange/attempt.ts'
 import { NO_HINTS } from './dialects/dialect.ts'
-import type { Dialect } from './dialects/dialect.ts'
-import { mapReplyHeaders } from './dialects/headers.ts'
-import { renderNotes } from './dialects/notes.ts'
 import { answerLocally } from './dialects/local-answers.ts'
 import type { Inbound } from './dialects/prepare.ts'
 import { callerDialect } from './dialects/registry.ts'
@@ -34,9 +30,12 @@ import type { Ledger } from './usage/ledger.ts'
 import type { UsageRecord } from './usage/record.ts'
 import type { Call, ExchangeHooks, ReplySink } from './exchange/call.ts'
 import { createTrail } from './exchange/trail.ts'
-import type { HeaderPairs, Trail } from './exchange/trail.ts'
+import type { Trail } from './exchange/trail.ts'
 import { pause } from './exchange/pause.ts'
+import { STREAM_HEADERS, TargetPlan, bodyHeaders, passOn } from './exchange/plan.ts'
+import type { Surroundings } from './exchange/plan.ts'
 import { createWitness } from './exchange/witness.ts'
+import type { Witness } from './exchange/witness.ts'
 import { parseJsonObject } from './wire/json.ts'
 import { parseRetryAfter } from './wire/retry-after.ts'
 
@@ -64,173 +63,307 @@ export interface Rooms {
  * Runs one request. Resolves when the reply has ended and its line is logged; rejects with ProxyError,
  * its reply headers attached, where no reply was begun (its line is logged all the same).
  */
-export async function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Promise<void> {
-  const trail = createTrail(call)
-  const allowance = new Allowance(call.api, rooms)
-  let record: UsageRecord
-  const held = new HeldSink(sink)
-  const seen = rooms.audit && createWitness(call, held, { ...rooms, audit: rooms.audit })
-  const heard = seen?.sink ?? held
-  let live: LiveSink | undefined
-  const keepAlive = (headers: () => HeaderPairs): LiveSink => {
-    live = createLiveSink(heard, callerDialect(call.api).name, headers, rooms.quietMs)
-    return live
-  }
-  try {
-    try {
-      record = await answer(seen?.call ?? call, heard, keepAlive, { rooms, trail, allowance })
-    } catch (thrown) {
-      const error = toProxyError(thrown)
-      record = trail.refused(error)
-      finish(rooms, record, allowance)
-      const told = trail.failureHeaders()
-      const said = error.headers.filter(([name]) => !told.some(([other]) => other === name))
-      error.headers = [...said, ...allowance.headers(said), ...told]
-      live?.still()
-      if (live?.begun !== true) {
-        seen?.refused(record, error)
-        throw error
-      }
-      // The caller has its 200 already: what went wrong is told as the dialect's error event.
-      live.end(callerDialect(call.api).createStreamTap().fail(error, call.id))
-      seen?.ended(record)
-      held.release()
-      return
-    }
-    live?.still()
-    finish(rooms, record, allowance)
-    seen?.ended(record)
-    held.release()
-  } finally {
-    rooms.onOver?.()
-  }
+export function runExchange(call: Call, sink: ReplySink, rooms: Rooms): Promise<void> {
+  return new Exchange(call, sink, rooms).run()
 }
 
-function finish(rooms: Rooms, record: UsageRecord, allowance: Allowance): void {
-  allowance.settle(record)
-  const line = rooms.ledger.append(record)
-  rooms.hooks.onFinished?.(record, line)
-}
+/** What comes next: another try, or the end, with its line where the caller was answered or left. */
+type Next = Step<Target> | { readonly kind: 'over'; readonly record: UsageRecord }
 
-/** From the first check to the last byte. Throws what the caller must be told where no reply has begun. */
-async function answer(
-  call: Call,
-  sink: ReplySink,
-  keepAlive: (headers: () => HeaderPairs) => LiveSink,
-  surroundings: Surroundings,
-): Promise<UsageRecord> {
-  const { rooms, trail, allowance } = surroundings
-  let running: RunningAttempt | undefined
-  let gone = false
+/** A class because it has a lifetime, and one object a request costs less than a dozen functions. */
+class Exchange {
+  readonly #rooms: Rooms
+  readonly #call: Call
+  readonly #trail: Trail
+  readonly #allowance: Allowance
+  readonly #held: HeldSink
+  readonly #seen: Witness | undefined
+  readonly #deadlineAtMs: number
+  // Where the reply goes.
+  #sink: ReplySink
+  #live: LiveSink | undefined
+  #targets: readonly Target[] = []
+  #journey: Journey<Target> | undefined
+  #running: RunningAttempt | undefined
+  // The caller left.
+  #gone = false
   // Ends the pause under way.
-  let wake: (() => void) | undefined
-  sink.onGone(() => {
-    gone = true
-    wake?.()
-    running?.leave()
-  })
+  #wake: (() => void) | undefined
+  #requestedError: ProxyError | undefined
+  #lastError: ProxyError | undefined
 
-  // Who is asking, for what, and may they.
-  const user = whoIsCalling(call, rooms)
-  trail.from(user.name)
-  const body = await call.readBody()
-  const json = parseJsonObject(body)
-  const model = json['model']
-  if (typeof model !== 'string' || model === '') {
-    throw new ProxyError('model_missing', 'Model not specified in request', { param: 'model' })
+  constructor(call: Call, sink: ReplySink, rooms: Rooms) {
+    this.#rooms = rooms
+    this.#trail = createTrail(call)
+    this.#allowance = new Allowance(call.api, rooms)
+    this.#held = new HeldSink(sink)
+    const { audit } = rooms
+    this.#seen = audit && createWitness(call, this.#held, { ...rooms, audit })
+    this.#call = this.#seen?.call ?? call
+    this.#sink = this.#seen?.sink ?? this.#held
+    this.#deadlineAtMs = call.startedMs + (call.deadlineMs ?? rooms.config.failover.deadlineMs)
   }
-  const inbound = createInbound(call, body, json)
-  trail.asks(model, inbound)
-  const chain = rooms.routes.resolve(user, model)
-  const targets = call.noFailover === true ? chain.slice(0, 1) : chain
-  if (!rooms.ledger.check() && rooms.config.onLogFailure === 'refuse') {
-    throw new ProxyError('usage_log_unavailable', 'The usage log cannot be written.')
-  }
-  if (targets[0] !== undefined) allowance.open(user, targets[0], inbound)
 
-  // Who answers: each target in turn, until one has.
-  const deadlineAtMs = call.startedMs + (call.deadlineMs ?? rooms.config.failover.deadlineMs)
-  const mocked = targets.some(({ provider }) => provider.mock)
-  const reply = inbound.stream
-    ? keepAlive(() => [...STREAM_HEADERS, ...(mocked ? [['x-aiproxy-mock', 'true'] as const] : [])])
-    : sink
-  const journey = startJourney(targets, deadlineAtMs, rooms)
-  let requestedError: ProxyError | undefined
-  let lastError: ProxyError | undefined
-  const tellFailover = (message: string, { model: next }: Target): void => {
-    const failed = trail.lastAttempt()
-    rooms.hooks.onFailover?.({ id: call.id, user: user.name, failed, message, next: next.name })
-  }
-  try {
-    let step = journey.begin(performance.now())
-    notePassedOver(step, targets, journey, trail)
-    while (step.kind === 'try') {
-      const { target } = step
-      if (step.waitMs > 0 && !gone) {
+  /** From the first check to the last byte. */
+  async run(): Promise<void> {
+    let record: UsageRecord | undefined
+    let refusal: unknown
+    try {
+      this.#sink.onGone(() => this.#leave())
+      const user = this.#identify()
+      const around = this.#admit(user, await this.#call.readBody())
+      const journey = this.#setOut(around.inbound)
+      let next: Next = this.#begin(journey)
+      while (next.kind === 'try') {
         // oxlint-disable-next-line no-await-in-loop -- one attempt after the other is the point
-        await pause(step.waitMs, (stop) => {
-          wake = stop
-        })
+        if (next.waitMs > 0 && !this.#gone) await this.#pause(next.waitMs)
+        const overLimit = this.#gone ? undefined : this.#allowance.moveTo(next.target)
+        if (this.#gone) next = { kind: 'over', record: this.#trail.abandoned() }
+        else if (overLimit !== undefined) next = this.#passBy(next.target, overLimit, journey)
+        else {
+          const running = this.#depart(next, around, journey)
+          // oxlint-disable-next-line no-await-in-loop
+          next = this.#judge(next.target, await running.result, around.inbound, journey)
+        }
       }
-      if (gone) return trail.abandoned()
-      const overLimit = allowance.moveTo(target)
-      if (overLimit !== undefined) {
-        trail.overLimit(target)
-        lastError = overLimit
-        step = journey.failed(noRoom(overLimit), performance.now())
-        if (step.kind === 'try') tellFailover(overLimit.message, step.target)
-        continue
-      }
-      journey.departed(performance.now())
-      trail.tries(target)
-      const remainingMs = deadlineAtMs - performance.now()
-      running = tryTarget(target, inbound, remainingMs, step.left > 0, reply, surroundings)
-      if (gone) running.leave()
-      // oxlint-disable-next-line no-await-in-loop
-      const result = await running.result
-      const error =
-        result.error && explain(result.error, result.headers, target, inbound, rooms.redact)
-      const fault = error === undefined ? undefined : classifyFault(error)
-      trail.tried(result, fault)
-      if (result.end === 'gone') return trail.abandoned()
-      if (error === undefined || fault === undefined) {
-        journey.answered(performance.now())
-        return trail.answered()
-      }
-
-      const failure: Failure = {
-        error,
-        fault,
-        advice: adviseRetry(error, fault, result.reach, result.status),
-        reach: result.reach,
-        retryAfterMs: parseRetryAfter(result.headers ?? {}, Date.now()),
-        skip: target !== targets[0] && error.code === 'untranslatable',
-      }
-      if (result.end === 'truncated') {
-        journey.broke(failure, performance.now())
-        return trail.truncated(error)
-      }
-      lastError = error
-      if (target === targets[0]) requestedError = error
-      step = journey.failed(failure, performance.now())
-      if (step.kind === 'stop' && step.why === 'budget') {
-        // Said where everything is said that was not done as usual.
-        error.headers = [...error.headers, ['x-aiproxy-notes', 'retry;dropped']]
-      }
-      if (step.kind === 'try' && !step.again) tellFailover(error.message, step.target)
+      if (next.kind === 'over') ({ record } = next)
+      else refusal = this.#whyNobody(journey)
+    } catch (thrown) {
+      refusal = thrown
     }
-  } finally {
-    journey.end()
+    try {
+      this.#journey?.end()
+      if (record === undefined) this.#refuse(toProxyError(refusal))
+      else this.#conclude(record)
+    } finally {
+      this.#rooms.onOver?.()
+    }
   }
 
-  // Nobody did: the requested model's own error.
-  throw (
-    requestedError ??
-    errorOfRest(targets[0], journey) ??
-    lastError ??
-    new ProxyError('internal', 'No target was tried for this model.')
-  )
+  #leave(): void {
+    this.#gone = true
+    this.#wake?.()
+    this.#running?.leave()
+  }
+
+  // ── who is asking, for what, and may they ─────────────────────────────────────────────────────
+
+  #identify(): User {
+    const user = whoIsCalling(this.#call, this.#rooms)
+    this.#trail.from(user.name)
+    return user
+  }
+
+  #admit(user: User, body: Uint8Array): Surroundings {
+    const call = this.#call
+    const { routes, ledger, config, redact } = this.#rooms
+    const json = parseJsonObject(body)
+    const model = json['model']
+    if (typeof model !== 'string' || model === '') {
+      throw new ProxyError('model_missing', 'Model not specified in request', { param: 'model' })
+    }
+    const inbound = createInbound(call, body, json)
+    this.#trail.asks(model, inbound)
+    const chain = routes.resolve(user, model)
+    this.#targets = call.noFailover === true ? chain.slice(0, 1) : chain
+    if (!ledger.check() && config.onLogFailure === 'refuse') {
+      throw new ProxyError('usage_log_unavailable', 'The usage log cannot be written.')
+    }
+    const asked = this.#targets[0]
+    if (asked !== undefined) this.#allowance.open(user, asked, inbound)
+    return { inbound, trail: this.#trail, allowance: this.#allowance, redact }
+  }
+
+  // ── who answers: each target in turn, until one has ───────────────────────────────────────────
+
+  #setOut({ stream }: Inbound): Journey<Target> {
+    const { config, health, routes, quietMs } = this.#rooms
+    if (stream) {
+      const mocked = this.#targets.some(({ provider }) => provider.mock)
+      const headers = mocked ? [...STREAM_HEADERS, MOCKED] : STREAM_HEADERS
+      const caller = callerDialect(this.#call.api).name
+      this.#live = createLiveSink(this.#sink, caller, () => headers, quietMs)
+      this.#sink = this.#live
+    }
+    this.#journey = createJourney({
+      targets: this.#targets,
+      keyOf,
+      siblingsOf: routes.siblingsOf,
+      tireless: isTireless,
+      on: config.failover.on,
+      deadlineAtMs: this.#deadlineAtMs,
+      health,
+      random: Math.random,
+    })
+    return this.#journey
+  }
+
+  /** The first step; noted are the targets ahead of it, which rest. A backup behind it is nobody's concern yet. */
+  #begin(journey: Journey<Target>): Step<Target> {
+    const step = journey.begin(performance.now())
+    for (const target of this.#targets) {
+      if (step.kind === 'try' && target === step.target) break
+      const rest = journey.restOf(target, performance.now())
+      if (rest !== undefined) this.#trail.passedOver(target, rest)
+    }
+    return step
+  }
+
+  #pause(ms: number): Promise<void> {
+    return pause(ms, (stop) => {
+      this.#wake = stop
+    })
+  }
+
+  #passBy(target: Target, overLimit: ProxyError, journey: Journey<Target>): Step<Target> {
+    this.#trail.overLimit(target)
+    this.#lastError = overLimit
+    const step = journey.failed(noRoom(overLimit), performance.now())
+    if (step.kind === 'try') this.#tellFailover(overLimit.message, step.target)
+    return step
+  }
+
+  #depart(
+    { target, left }: Step<Target> & { kind: 'try' },
+    around: Surroundings,
+    journey: Journey<Target>,
+  ): RunningAttempt {
+    const nowMs = performance.now()
+    journey.departed(nowMs)
+    this.#trail.tries(target)
+    const running = this.#try(target, around, this.#deadlineAtMs - nowMs, left > 0)
+    this.#running = running
+    if (this.#gone) running.leave()
+    return running
+  }
+
+  #try(
+    target: Target,
+    around: Surroundings,
+    deadlineMs: number,
+    othersLeft: boolean,
+  ): RunningAttempt {
+    if (deadlineMs <= 0) {
+      return failedAttempt(
+        new ProxyError('upstream_timeout', 'The deadline passed before any target answered.'),
+      )
+    }
+    const withoutKey = missingKeyError(target.provider)
+    if (withoutKey !== undefined) return failedAttempt(withoutKey)
+    const { inbound, trail, redact } = around
+    const dialect = dialectOf(target, inbound)
+    const nowSeconds = Math.floor(Date.now() / 1000)
+    let plan: TargetPlan
+    try {
+      const context = { nowSeconds, requestId: trail.id, hints: NO_HINTS }
+      const own = answerLocally(inbound, dialect, context)
+      if (own !== undefined) {
+        const headers = trail.commits(200, own.notes)
+        headers.push(...bodyHeaders(inbound.stream, {}, redact))
+        return localAttempt(this.#sink, headers, own.body)
+      }
+      const ready = prepareFor(target, dialect, inbound)
+      const time = { nowSeconds, deadlineMs, othersLeft }
+      plan = new TargetPlan(around, target, dialect, ready, time)
+    } catch (thrown) {
+      return failedAttempt(toProxyError(thrown))
+    }
+    return startAttempt(plan, this.#rooms.upstream, this.#sink)
+  }
+
+  #judge(target: Target, result: AttemptResult, inbound: Inbound, journey: Journey<Target>): Next {
+    const trail = this.#trail
+    const { redact } = this.#rooms
+    const error = result.error && explain(result.error, result.headers, target, inbound, redact)
+    const fault = error === undefined ? undefined : classifyFault(error)
+    trail.tried(result, fault)
+    if (result.end === 'gone') return { kind: 'over', record: trail.abandoned() }
+    const nowMs = performance.now()
+    if (error === undefined || fault === undefined) {
+      journey.answered(nowMs)
+      return { kind: 'over', record: trail.answered() }
+    }
+
+    const failure: Failure = {
+      error,
+      fault,
+      advice: adviseRetry(error, fault, result.reach, result.status),
+      reach: result.reach,
+      retryAfterMs: parseRetryAfter(result.headers ?? {}, Date.now()),
+      skip: target !== this.#targets[0] && error.code === 'untranslatable',
+    }
+    if (result.end === 'truncated') {
+      journey.broke(failure, nowMs)
+      return { kind: 'over', record: trail.truncated(error) }
+    }
+    this.#lastError = error
+    if (target === this.#targets[0]) this.#requestedError = error
+    const step = journey.failed(failure, nowMs)
+    if (step.kind === 'stop' && step.why === 'budget') {
+      // Said where everything is said that was not done as usual.
+      error.headers = [...error.headers, ['x-aiproxy-notes', 'retry;dropped']]
+    }
+    if (step.kind === 'try' && !step.again) this.#tellFailover(error.message, step.target)
+    return step
+  }
+
+  #tellFailover(message: string, { model: next }: Target): void {
+    const failed = this.#trail.lastAttempt()
+    const { user } = this.#trail
+    const { id } = this.#call
+    this.#rooms.hooks.onFailover?.({ id, user, failed, message, next: next.name })
+  }
+
+  /** Nobody answered: the requested model's own error, or the one it rests for. */
+  #whyNobody(journey: Journey<Target>): ProxyError {
+    const asked = this.#targets[0]
+    const rest = asked && journey.restOf(asked, performance.now())
+    return (
+      this.#requestedError ??
+      (rest && asked && restingError(asked.model.name, rest)) ??
+      this.#lastError ??
+      new ProxyError('internal', 'No target was tried for this model.')
+    )
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────────────────────────
+
+  #conclude(record: UsageRecord): void {
+    this.#live?.still()
+    this.#log(record)
+    this.#seen?.ended(record)
+    this.#held.release()
+  }
+
+  /** Throws the error, its headers attached, where no reply has begun. */
+  #refuse(error: ProxyError): void {
+    const trail = this.#trail
+    const record = trail.refused(error)
+    this.#log(record)
+    const told = trail.failureHeaders()
+    const said = error.headers.filter(([name]) => !told.some(([other]) => other === name))
+    error.headers = [...said, ...this.#allowance.headers(said), ...told]
+    const live = this.#live
+    live?.still()
+    if (live?.begun !== true) {
+      this.#seen?.refused(record, error)
+      throw error
+    }
+    // The caller has its 200 already: what went wrong is told as the dialect's error event.
+    const { api, id } = this.#call
+    live.end(callerDialect(api).createStreamTap().fail(error, id))
+    this.#seen?.ended(record)
+    this.#held.release()
+  }
+
+  #log(record: UsageRecord): void {
+    this.#allowance.settle(record)
+    const line = this.#rooms.ledger.append(record)
+    this.#rooms.hooks.onFinished?.(record, line)
+  }
 }
+
+const MOCKED: readonly [string, string] = ['x-aiproxy-mock', 'true']
 
 /** This user's limits leave no room at a target: nothing is wrong with it, and others may have room. */
 function noRoom(error: ProxyError): Failure {
@@ -253,23 +386,6 @@ function whoIsCalling(call: Call, rooms: Rooms): User {
   return user
 }
 
-function startJourney(
-  targets: readonly Target[],
-  deadlineAtMs: number,
-  { config, health, routes }: Rooms,
-): Journey<Target> {
-  return createJourney({
-    targets,
-    keyOf,
-    siblingsOf: routes.siblingsOf,
-    tireless: isTireless,
-    on: config.failover.on,
-    deadlineAtMs,
-    health,
-    random: Math.random,
-  })
-}
-
 function keyOf({ key }: Target): string {
   return key
 }
@@ -277,136 +393,6 @@ function keyOf({ key }: Target): string {
 /** The mock shows faults on purpose. */
 function isTireless({ provider }: Target): boolean {
   return provider.mock
-}
-
-/** The targets ahead of the first one tried: they rest. A backup behind it is nobody's concern yet. */
-function notePassedOver(
-  step: Step<Target>,
-  targets: readonly Target[],
-  journey: Journey<Target>,
-  trail: Trail,
-): void {
-  for (const target of targets) {
-    if (step.kind === 'try' && target === step.target) return
-    const rest = journey.restOf(target, performance.now())
-    if (rest !== undefined) trail.passedOver(target, rest)
-  }
-}
-
-/** The requested model was not asked because it rests: the error it rests for. */
-function errorOfRest(target: Target | undefined, journey: Journey<Target>): ProxyError | undefined {
-  const rest = target && journey.restOf(target, performance.now())
-  return rest && target && restingError(target.model.name, rest)
-}
-
-/** What is the same for every target of one exchange. */
-interface Surroundings {
-  readonly rooms: Rooms
-  readonly trail: Trail
-  readonly allowance: Allowance
-}
-
-function tryTarget(
-  target: Target,
-  inbound: Inbound,
-  remainingMs: number,
-  othersLeft: boolean,
-  sink: ReplySink,
-  { rooms, trail, allowance }: Surroundings,
-): RunningAttempt {
-  const { provider } = target
-  if (remainingMs <= 0) {
-    return failedAttempt(
-      new ProxyError('upstream_timeout', 'The deadline passed before any target answered.'),
-    )
-  }
-  const withoutKey = missingKeyError(provider)
-  if (withoutKey !== undefined) return failedAttempt(withoutKey)
-  const dialect = dialectOf(target, inbound)
-  // Objects are written out and not spread: that is a slow copy, and these are made for every request.
-  const nowSeconds = Math.floor(Date.now() / 1000)
-  const requestId = trail.id
-  let ready: ReturnType<typeof prepareFor>
-  try {
-    const own = answerLocally(inbound, dialect, { nowSeconds, requestId, hints: NO_HINTS })
-    if (own !== undefined) {
-      const headers = [
-        ...trail.commits(200, own.notes),
-        ...bodyHeaders(inbound.stream, {}, rooms.redact),
-      ]
-      return localAttempt(sink, headers, own.body)
-    }
-    ready = prepareFor(target, dialect, inbound)
-  } catch (thrown) {
-    return failedAttempt(toProxyError(thrown))
-  }
-  const { prepared, notes } = ready
-
-  return startAttempt(
-    {
-      target,
-      dialect,
-      prepared,
-      caller: inbound.caller,
-      stream: inbound.stream,
-      deadlineMs: remainingMs,
-      // Long reasoning may be silent for minutes; half the time is enough where another could answer.
-      firstContentMs: othersLeft
-        ? Math.max(remainingMs / 2, Math.min(provider.timeouts.idleMs, remainingMs))
-        : remainingMs,
-      redact: rooms.redact,
-      createPipe: (targetStreams) =>
-        createAnswerPipe(
-          {
-            caller: inbound.caller,
-            target: dialect,
-            callerStreams: inbound.stream,
-            targetStreams,
-            stripUsage: prepared.stripUsage,
-          },
-          { nowSeconds, requestId, request: inbound.decoded(), hints: prepared.hints },
-        ),
-      replyHeaders(status, headers) {
-        const passed = passOn(headers, dialect, inbound, rooms.redact)
-        return [
-          ...trail.commits(status, renderNotes(notes)),
-          ...bodyHeaders(inbound.stream, headers, rooms.redact),
-          ...passed,
-          ...allowance.headers(passed),
-        ]
-      },
-    },
-    rooms.upstream,
-    sink,
-  )
-}
-
-/** wire-formats G.3: nothing between us and the caller may hold a stream back or compress it. */
-const STREAM_HEADERS: HeaderPairs = [
-  ['content-type', 'text/event-stream; charset=utf-8'],
-  ['cache-control', 'no-cache, no-transform'],
-  ['x-accel-buffering', 'no'],
-]
-const JSON_HEADERS: HeaderPairs = [['content-type', 'application/json']]
-
-function bodyHeaders(stream: boolean, upstream: UpstreamHeaders, redact: Redact): HeaderPairs {
-  if (stream) return STREAM_HEADERS
-  const type = upstream['content-type'] ?? ''
-  if (type === 'application/json' || !type.includes('json')) return JSON_HEADERS
-  return [['content-type', redact(type)]]
-}
-
-/** What of a provider's headers the caller gets: one that echoes a key must not have it passed on. */
-function passOn(
-  headers: UpstreamHeaders,
-  dialect: Dialect,
-  { caller }: Inbound,
-  redact: Redact,
-): [string, string][] {
-  return mapReplyHeaders(headers, dialect.name, caller.name, Date.now()).map(([name, value]) => [
-    name,
-    redact(value),
-  ])
 }
 
 /** The error as the caller will read it, with the headers of the reply it came in. */
@@ -421,7 +407,7 @@ function explain(
   if (headers !== undefined) {
     const dialect = dialectOf(target, inbound)
     // Whether a client should retry is for us to say: we have.
-    explained.headers = passOn(headers, dialect, inbound, redact).filter(
+    explained.headers = passOn(headers, dialect, inbound.caller, redact).filter(
       ([name]) => name !== 'x-should-retry',
     )
   }

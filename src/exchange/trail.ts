@@ -14,10 +14,13 @@ import type { Rest } from '../routing/health.ts'
 import type { Target } from '../routing/targets.ts'
 import type { AttemptRecord, Outcome, UsageRecord } from '../usage/record.ts'
 
-export type HeaderPairs = ReadonlyArray<readonly [string, string]>
+export type HeaderPair = readonly [string, string]
+export type HeaderPairs = readonly HeaderPair[]
 
 export interface Trail {
   readonly id: string
+  /** Who asks; '' until that is known. */
+  readonly user: string
   from(user: string): void
   asks(model: string, inbound: Inbound): void
   /** A target is not tried now because it rests. */
@@ -26,7 +29,7 @@ export interface Trail {
   overLimit(target: Target): void
   tries(target: Target): void
   /** The reply's head is about to go out: the headers that tell how it came about. */
-  commits(status: number, notes: string): HeaderPairs
+  commits(status: number, notes: string): HeaderPair[]
   /** The try under way is over. */
   tried(result: AttemptResult, fault: FaultClass | undefined): void
   lastAttempt(): AttemptRecord
@@ -59,7 +62,7 @@ class Steps implements Trail {
   readonly #call: Call
   readonly #arrivedAtMs: number
   readonly #attempts: AttemptRecord[] = []
-  #user: string | undefined
+  user = ''
   #model: string | undefined
   #inbound: Inbound | undefined
   #target: Target | undefined
@@ -77,7 +80,7 @@ class Steps implements Trail {
   }
 
   from(name: string): void {
-    this.#user = name
+    this.user = name
   }
 
   asks(name: string, request: Inbound): void {
@@ -111,7 +114,7 @@ class Steps implements Trail {
     this.#targetSinceMs = performance.now()
   }
 
-  commits(status: number, notes: string): HeaderPairs {
+  commits(status: number, notes: string): HeaderPair[] {
     this.#committedStatus = status
     this.#committedAtMs = performance.now()
     const ms = this.#committedAtMs - this.#targetSinceMs
@@ -172,12 +175,8 @@ class Steps implements Trail {
     return this.#line(error.status, ours ? 'refused' : 'failed', error, false)
   }
 
-  #headers(
-    attempts: readonly AttemptRecord[],
-    providerMs: number,
-    nowMs: number,
-  ): [string, string][] {
-    const pairs: [string, string][] = []
+  #headers(attempts: readonly AttemptRecord[], providerMs: number, nowMs: number): HeaderPair[] {
+    const pairs: HeaderPair[] = []
     const last = attempts.at(-1)
     if (last !== undefined) {
       const served = this.#committedStatus === undefined ? attempts[0] : last
@@ -207,7 +206,7 @@ class Steps implements Trail {
     const attempts = this.#attempts
     const mock = this.#target?.provider.mock === true
     const record: Draft = { ts: new Date(this.#arrivedAtMs).toISOString(), id }
-    if (this.#user !== undefined) record.user = this.#user
+    if (this.user !== '') record.user = this.user
     record.api = api
     const stream = this.#inbound?.stream === true
     if (stream) record.stream = true
