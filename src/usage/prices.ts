@@ -6,6 +6,7 @@ import { ABSENT } from './logged.ts'
 import { PRICE_SOURCES, PRICE_TABLE } from './price-table.ts'
 import type { PeakHours, PriceSourceFacts } from './price-table.ts'
 import type { UsageRecord } from './record.ts'
+import { msOfIso } from './timestamp.ts'
 
 /** US dollars per million tokens. */
 export interface Rates {
@@ -339,5 +340,5 @@ export function billUsd({ rates, usual, long }: Bill): number {
 
 /** `costUsd` for a whole log record, at its own time. */
 export function recordCostUsd(record: UsageRecord, priceOf: PriceOf): number | undefined {
-  return costUsd(record, priceOf, Date.parse(record.ts))
+  return costUsd(record, priceOf, msOfIso(record.ts))
 }
