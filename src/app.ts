@@ -2,6 +2,7 @@
  * Wiring: builds the rooms and hands each what it needs. Decides nothing. A reload builds again what comes
  * out of the config, and keeps what has memory: health, connections, the open log.
  */
+import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { identifyCaller } from './access/identify.ts'

@@ -1,6 +1,7 @@
 /**
  * The story: one request, out and home again. This file has the order of steps, and only that.
  */
+import { performance } from 'node:perf_hooks'
 import type { Limiter } from './access/limits.ts'
 import { Allowance } from './exchange/allowance.ts'
 import type { UseOf } from './usage/past-use.ts'

@@ -94,6 +94,8 @@ class Attempt implements RunningAttempt, UpstreamListener {
   #errorBytes = 0
   #committed = false
   #over = false
+  // The reader was behind at least once.
+  #slowed = false
   #reach: Reach = 'sent'
   // Until the first content; then, for an error reply, until its body has had its time.
   #timer: NodeJS.Timeout | undefined
@@ -109,7 +111,6 @@ class Attempt implements RunningAttempt, UpstreamListener {
   start(upstream: Upstream): void {
     const plan = this.#plan
     const { provider } = plan.target
-    this.#sink.onDrain(() => this.#call?.resume())
     if (plan.stream && plan.firstContentMs < plan.deadlineMs) {
       this.#timer = setTimeout(() => {
         const silentFor = `${Math.round(plan.firstContentMs / 1000)} s`
@@ -266,7 +267,10 @@ class Attempt implements RunningAttempt, UpstreamListener {
   #pass(pipe: ReplyPipe, bytes: string | Uint8Array): void {
     if (!pipe.committed || bytes.length === 0) return
     this.#commit()
-    if (!this.#sink.write(bytes)) this.#call?.pause()
+    if (this.#sink.write(bytes)) return
+    if (!this.#slowed) this.#sink.onDrain(() => this.#call?.resume())
+    this.#slowed = true
+    this.#call?.pause()
   }
 }
 

@@ -12,7 +12,9 @@ export type MintRequestId = (nowMs: number) => string
 
 /** A mint of request ids; each takes its own bytes from the system's source of randomness. */
 export function createRequestIdMint(): MintRequestId {
-  const pool = new Uint8Array(POOL_BYTES)
+  const bytes = Buffer.alloc(POOL_BYTES)
+  // The same bytes as characters, and how many of them are used up.
+  let pool = ''
   let used = POOL_BYTES
   // Many requests come in one millisecond.
   let time = ''
@@ -23,12 +25,13 @@ export function createRequestIdMint(): MintRequestId {
       timeMs = nowMs
     }
     if (used === POOL_BYTES) {
-      randomFillSync(pool)
+      randomFillSync(bytes)
+      for (const [at, byte] of bytes.entries()) bytes[at] = ALPHABET.charCodeAt(byte & 31)
+      pool = bytes.toString('latin1')
       used = 0
     }
-    let id = time
-    for (const end = used + RANDOM_CHARS; used < end; used += 1) id += ALPHABET[pool[used]! & 31]!
-    return id
+    used += RANDOM_CHARS
+    return time + pool.slice(used - RANDOM_CHARS, used)
   }
 }
 

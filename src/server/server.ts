@@ -3,6 +3,7 @@
  * Order of checks: framing and repeated headers → Host → Origin → route and method → media type →
  * (in the exchange:) who → body → JSON → model. Nothing is said about a later step by an earlier one.
  */
+import { performance } from 'node:perf_hooks'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { Socket } from 'node:net'

@@ -17,10 +17,8 @@ export interface WholeReplies {
   end(visit: Visit, common: HeaderPairs, headers: HeaderPairs, body: string): boolean
 }
 
-// What node:http refuses in a value (RFC 9110 §5.5).
-const UNFIT = /[^\t\x20-\x7e\x80-\xff]/
-// Headers that say how the reply ends.
-const ENDINGS: ReadonlySet<string> = new Set(['connection', 'content-length', 'transfer-encoding'])
+// What node:http refuses in a value (RFC 9110 §5.5), and the ends of lines, which are counted.
+const UNFIT = /[^\t\n\r\x20-\x7e\x80-\xff]|\r(?!\n)/
 
 /** `idleMs`: how long a connection without a request is kept; told to the caller as Node does. */
 export function createWholeReplies(idleMs: number): WholeReplies {
@@ -44,15 +42,15 @@ export function createWholeReplies(idleMs: number): WholeReplies {
       }
       if (!response.shouldKeepAlive) return false
       let head = 'HTTP/1.1 200 OK\r\n'
-      let values = ''
-      for (const pairs of [common, headers]) {
-        for (const pair of pairs) {
-          if (ENDINGS.has(pair[0])) return false
-          head += `${pair[0]}: ${pair[1]}\r\n`
-          values += pair[1]
-        }
+      for (const pair of common) {
+        if (isEnding(pair[0])) return false
+        head += `${pair[0]}: ${pair[1]}\r\n`
       }
-      if (UNFIT.test(values)) return false
+      for (const pair of headers) {
+        if (isEnding(pair[0])) return false
+        head += `${pair[0]}: ${pair[1]}\r\n`
+      }
+      if (UNFIT.test(head) || countLines(head) !== 1 + common.length + headers.length) return false
       endWith(
         response,
         `${head}content-length: ${body.length}\r\nDate: ${today()}${keepAlive}${body}`,
@@ -60,6 +58,17 @@ export function createWholeReplies(idleMs: number): WholeReplies {
       return true
     },
   }
+}
+
+/** It says how the reply ends, which is said here. */
+function isEnding(name: string): boolean {
+  return name === 'connection' || name === 'content-length' || name === 'transfer-encoding'
+}
+
+function countLines(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1
+  return count
 }
 
 /**

@@ -7,6 +7,7 @@
  * timers are off; one timer per request replaces them. It is not moved with every event: events note when
  * silence would end, and a timer that fires too early is set again.
  */
+import { performance } from 'node:perf_hooks'
 import { Pool } from 'undici'
 import type { Dispatcher } from 'undici'
 import type { Provider } from '../config/config.ts'

@@ -6,7 +6,7 @@ import { ABSENT } from './logged.ts'
 import { PRICE_SOURCES, PRICE_TABLE } from './price-table.ts'
 import type { PeakHours, PriceSourceFacts } from './price-table.ts'
 import type { UsageRecord } from './record.ts'
-import { msOfIso } from './timestamp.ts'
+import { msOfIso } from '../wire/timestamp.ts'
 
 /** US dollars per million tokens. */
 export interface Rates {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isoOf, msOfIso } from '../../src/usage/timestamp.ts'
+import { isoOf, msOfIso } from '../../src/wire/timestamp.ts'
 import { createRandom } from '../support/random.ts'
 
 const DAY_MS = 86_400_000
