@@ -35,6 +35,8 @@ export interface Accounts {
   readonly all: Map<string, UserAccount>
   of(user: User): UserAccount
   createMeter(window: WindowName): Meter
+  /** Before meters are told of anything. */
+  readClock(): void
 }
 
 interface FreshMeter {
@@ -62,7 +64,7 @@ export function createRenewal(accounts: Accounts, users: Iterable<User>, nowMs: 
       changes.set(user.name, changeFor(user, accounts))
   }
   return {
-    past: pastOf(changes, nowMs),
+    past: pastOf(accounts, changes, nowMs),
     commit() {
       for (const name of accounts.all.keys()) if (!changes.has(name)) accounts.all.delete(name)
       for (const [name, { user, fresh }] of changes) {
@@ -121,7 +123,11 @@ function install(account: Account, limits: Limits | undefined, fresh?: FreshMete
   account.metered = undefined
 }
 
-function pastOf(changes: ReadonlyMap<string, Change>, nowMs: number): Restoring | undefined {
+function pastOf(
+  accounts: Accounts,
+  changes: ReadonlyMap<string, Change>,
+  nowMs: number,
+): Restoring | undefined {
   const users = new Set<string>()
   let sinceMs = Infinity
   for (const [name, { fresh }] of changes) {
@@ -138,7 +144,9 @@ function pastOf(changes: ReadonlyMap<string, Change>, nowMs: number): Restoring 
     users,
     add(past) {
       const change = changes.get(past.user)
-      if (change !== undefined) remember(change, past)
+      if (change === undefined) return
+      accounts.readClock()
+      remember(change, past)
     },
   }
 }

@@ -18,6 +18,25 @@ export interface Clock {
   wallMs(): number
 }
 
+/** A clock that stands still until it is read again: asking the system costs more than a window's sums. */
+export interface HeldClock extends Clock {
+  read(): void
+}
+
+/** Holds what `clock` says now. */
+export function createHeldClock(clock: Clock): HeldClock {
+  let monotonicMs = clock.monotonicMs()
+  let wallMs = clock.wallMs()
+  return {
+    read() {
+      monotonicMs = clock.monotonicMs()
+      wallMs = clock.wallMs()
+    },
+    monotonicMs: () => monotonicMs,
+    wallMs: () => wallMs,
+  }
+}
+
 /** What is counted in one window. */
 export interface Meter {
   used(): number

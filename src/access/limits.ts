@@ -36,8 +36,8 @@ import { refuseAmount, refuseCrowd } from './limits-refusal.ts'
 import type { Kind, Refusal } from './limits-refusal.ts'
 import { createRenewal } from './limits-renewal.ts'
 import type { Renewal } from './limits-renewal.ts'
-import { createMeter, createSteadyClock } from './limits-window.ts'
-import type { Clock, Meter, WindowName } from './limits-window.ts'
+import { createHeldClock, createMeter, createSteadyClock } from './limits-window.ts'
+import type { Clock, HeldClock, Meter, WindowName } from './limits-window.ts'
 
 export type { Estimate, PastUse, Refusal, Renewal }
 
@@ -129,7 +129,9 @@ interface UserLimits {
 }
 
 /** A memory in which nobody has used anything. */
-export function createLimiter(clock: Clock): Limiter {
+export function createLimiter(world: Clock): Limiter {
+  // Read once for each question: all that is asked then is asked of the same moment.
+  const clock = createHeldClock(world)
   const steady = createSteadyClock(clock)
   // Users are values of one config, and go with it.
   const known = new WeakMap<User, UserLimits>()
@@ -248,9 +250,11 @@ export function createLimiter(clock: Clock): Limiter {
 
   return {
     renew(users) {
+      clock.read()
       const memory = {
         all: accounts,
         of: accountOf,
+        readClock: () => clock.read(),
         createMeter: (window: WindowName) => createMeter(window, clock, steady),
       }
       return createRenewal(memory, users, clock.wallMs())
@@ -258,6 +262,7 @@ export function createLimiter(clock: Clock): Limiter {
 
     reserve(user, model, estimate) {
       if (!limitsOf(user).any) return UNLIMITED
+      clock.read()
       const account = accountOf(user)
       const request = planRequest(user, account, model)
       const first = planTry(user, account, model, estimate, false)
@@ -265,7 +270,7 @@ export function createLimiter(clock: Clock): Limiter {
       if (refusal !== undefined) return refusal
       take(first)
       take(request)
-      return new Place(request, first, (next, needed) => {
+      return new Place(request, first, clock, (next, needed) => {
         const plan = planTry(user, account, next, needed, next !== model)
         return findRefusal(plan) ?? plan
       })
@@ -274,20 +279,22 @@ export function createLimiter(clock: Clock): Limiter {
     standings(user, models) {
       const { any, byModel } = limitsOf(user)
       if (!any) return NO_STANDINGS
+      clock.read()
       const account = accountOf(user)
-      const least = createLeast()
-      least.consider(meteredOf(account, user.limits))
+      const least: Least = { requests: undefined, tokens: undefined }
+      consider(least, meteredOf(account, user.limits))
       // Twice the same changes nothing.
       for (const model of models) {
         const limits = byModel.get(model)
-        if (limits !== undefined) least.consider(meteredOf(accountAt(account, model), limits))
+        if (limits !== undefined) consider(least, meteredOf(accountAt(account, model), limits))
       }
-      return { requests: least.of('requests'), tokens: least.of('tokens') }
+      return least
     },
 
     readings(user, models) {
       const { any, byModel } = limitsOf(user)
       if (!any) return []
+      clock.read()
       const account = accountOf(user)
       const own = meteredOf(account, user.limits).map((metered) => readingOf(metered, undefined))
       const ofModels = [...new Set(models)].flatMap((model) =>
@@ -306,33 +313,27 @@ function readingOf({ kind, limit, meter }: Metered, model: string | undefined): 
   return { kind, model, limit, left: left / unit, resetMs: meter.msUntilAtMost(0) }
 }
 
+type Least = { -readonly [K in keyof Standings]: Standings[K] }
+
 /** Of several limits of a kind the one with least left; of equals the one that takes longest to pass. */
-function createLeast(): {
-  consider(list: readonly Metered[]): void
-  of(kind: 'requests' | 'tokens'): Standing | undefined
-} {
-  const found: Partial<Record<Kind, Standing>> = {}
-  return {
-    consider(list) {
-      for (const { kind, limit, meter } of list) {
-        if (kind === 'costUsd') continue
-        const remaining = Math.max(0, limit.amount - meter.used())
-        const least = found[kind]
-        if (least !== undefined && least.remaining < remaining) continue
-        const resetMs = meter.msUntilAtMost(0)
-        if (least !== undefined && least.remaining === remaining && least.resetMs >= resetMs) {
-          continue
-        }
-        found[kind] = { limit: limit.amount, remaining, resetMs }
-      }
-    },
-    of: (kind) => found[kind],
+function consider(least: Least, list: readonly Metered[]): void {
+  for (const { kind, limit, meter } of list) {
+    if (kind === 'costUsd') continue
+    const remaining = Math.max(0, limit.amount - meter.used())
+    const before = least[kind]
+    if (before !== undefined && before.remaining < remaining) continue
+    const resetMs = meter.msUntilAtMost(0)
+    if (before !== undefined && before.remaining === remaining && before.resetMs >= resetMs) {
+      continue
+    }
+    least[kind] = { limit: limit.amount, remaining, resetMs }
   }
 }
 
 /** A reservation that holds something. A class because it has a lifetime. */
 class Place implements Reservation {
   readonly #request: Plan
+  readonly #clock: HeldClock
   readonly #planFor: (model: string, estimate: () => Estimate) => Plan | Refusal
   #current: Plan | undefined
   #over = false
@@ -340,15 +341,18 @@ class Place implements Reservation {
   constructor(
     request: Plan,
     first: Plan,
+    clock: HeldClock,
     planFor: (model: string, estimate: () => Estimate) => Plan | Refusal,
   ) {
     this.#request = request
     this.#current = first
+    this.#clock = clock
     this.#planFor = planFor
   }
 
   moveTo(model: string, estimate: () => Estimate): Refusal | undefined {
     if (this.#over || this.#current?.crowd.model === model) return undefined
+    this.#clock.read()
     this.#leave(NOTHING)
     const plan = this.#planFor(model, estimate)
     if ('code' in plan) return plan
@@ -379,6 +383,7 @@ class Place implements Reservation {
   #end(): boolean {
     if (this.#over) return false
     this.#over = true
+    this.#clock.read()
     this.#request.crowd.account.running -= 1
     return true
   }

@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { escapeJson } from './json.ts'
+import { LONG_LINE_CHARS, createPlainLines } from './plain-line.ts'
 import type { UsageRecord } from './record.ts'
 
 export type Ledger = LineFile<UsageRecord>
@@ -51,7 +52,12 @@ export interface LineFileOptions<R> extends LedgerOptions {
   readonly what: string
   /** One line, without its line feed. */
   readonly render: (record: R) => string
+  /** The same where it is quickly had and plain ASCII; `undefined` where `render` has to be asked. */
+  readonly renderPlain?: (record: R) => string | undefined
 }
+
+/** A line with its line feed. A text is plain ASCII: each character is one byte. */
+type Line = string | Buffer
 
 /** What the ledger asks of the file system; every member throws as `node:fs` does. */
 export interface LedgerFiles {
@@ -59,6 +65,8 @@ export interface LedgerFiles {
   open(path: string): number
   /** How many bytes were taken: a full disk takes some and says nothing (reliability §0.7). */
   write(descriptor: number, bytes: Uint8Array, offset: number): number
+  /** The same for plain ASCII from its beginning, where it need not become bytes first. */
+  writePlain?(descriptor: number, text: string): number
   describe(descriptor: number): FileFacts
   /** `undefined` where nothing is at that path. */
   locate(path: string): FileIdentity | undefined
@@ -90,20 +98,23 @@ const PROBE_INTERVAL_MS = 1000
 const WAITING_LIMIT_BYTES = 8 * 1024 * 1024
 // A slow reader of our stdout pipe: how often a full pipe is tried again, a millisecond apart.
 const FULL_PIPE_TRIES = 50
-// Torn tails were measured with 8 KB lines and never with short ones (reliability §4.5).
-const LONG_LINE_CHARS = 4096
 const LONG_STRING_CHARS = 256
 
 /** Opens the usage log at once, so that a log that cannot be written is known at start. Never throws. */
 export function createLedger(options: LedgerOptions): Ledger {
-  return createLineFile({ ...options, what: 'usage log', render: renderLine })
+  return createLineFile({
+    ...options,
+    what: 'usage log',
+    render: renderLine,
+    renderPlain: createPlainLines(),
+  })
 }
 
 /** Opens a file of records at once. Never throws; what the ledger promises holds for any such file. */
 export function createLineFile<R extends { readonly id: string }>(
   options: LineFileOptions<R>,
 ): LineFile<R> {
-  const { path, onFailure, what, render } = options
+  const { path, onFailure, what, render, renderPlain } = options
   const now = options.now ?? (() => performance.now())
   const files = options.files ?? nodeFiles
   const toStdout = path === '-'
@@ -174,16 +185,23 @@ export function createLineFile<R extends { readonly id: string }>(
     if (there?.inode !== identity.inode || there.device !== identity.device) letGo()
   }
 
+  function write(target: number, line: Line, offset: number): number {
+    if (typeof line !== 'string') return files.write(target, line, offset)
+    return files.writePlain === undefined
+      ? files.write(target, bytesOf(line), offset)
+      : files.writePlain(target, offset === 0 ? line : line.slice(offset))
+  }
+
   /** Throws unless all is written; `recordIsOut` tells whether only the line feed was missing then. */
-  function writeWhole(bytes: Uint8Array): void {
+  function writeWhole(line: Line): void {
     const target = open()
     let offset = 0
     let fullPipeTries = 0
     recordIsOut = false
-    while (offset < bytes.length) {
+    while (offset < line.length) {
       let taken: number
       try {
-        taken = files.write(target, bytes, offset)
+        taken = write(target, line, offset)
       } catch (error) {
         const code = codeOf(error)
         if (code === 'EINTR') continue
@@ -192,18 +210,18 @@ export function createLineFile<R extends { readonly id: string }>(
         continue
       }
       // From here on a failure leaves half a line behind.
-      if (taken < bytes.length - offset) dirtyTail = true
+      if (taken < line.length - offset) dirtyTail = true
       if (taken <= 0) throw new Error('no space left')
       offset += taken
-      recordIsOut = offset >= bytes.length - 1
+      recordIsOut = offset >= line.length - 1
       fullPipeTries = 0
     }
   }
 
-  function writeLine(line: Buffer): void {
+  function writeLine(line: Line): void {
     // Opening decides whether the tail is clean, so it comes first.
     open()
-    writeWhole(dirtyTail ? Buffer.concat([Buffer.of(LINE_FEED), line]) : line)
+    writeWhole(dirtyTail ? onNewLine(line) : line)
     dirtyTail = false
   }
 
@@ -259,15 +277,17 @@ export function createLineFile<R extends { readonly id: string }>(
         return ''
       }
       let text: string
+      let line: Line
       try {
-        text = render(record)
+        const plain = renderPlain?.(record)
+        text = plain ?? render(record)
+        line = plain === undefined ? Buffer.from(`${text}\n`) : `${text}\n`
       } catch (error) {
         onFailure?.(error instanceof Error ? error : new Error(String(error)))
         return ''
       }
-      const line = Buffer.from(`${text}\n`)
       if (!available || waiting.length > 0) {
-        keep(line)
+        keep(bytesOf(line))
         attempt()
         return text
       }
@@ -276,10 +296,11 @@ export function createLineFile<R extends { readonly id: string }>(
         followRotation()
         writeLine(line)
       } catch (error) {
-        if (!recordIsOut) keep(line)
+        if (!recordIsOut) keep(bytesOf(line))
         fail(error)
       }
-      return text
+      // What was written is in one piece by now; `text` would have to be put together once more.
+      return typeof line === 'string' ? line.slice(0, -1) : text
     },
     get available() {
       return available
@@ -303,6 +324,14 @@ export function createLineFile<R extends { readonly id: string }>(
       }
     },
   }
+}
+
+function bytesOf(line: Line): Buffer {
+  return typeof line === 'string' ? Buffer.from(line, 'latin1') : line
+}
+
+function onNewLine(line: Line): Line {
+  return typeof line === 'string' ? `\n${line}` : Buffer.concat([Buffer.of(LINE_FEED), line])
 }
 
 /**
@@ -342,6 +371,9 @@ const nodeFiles: LedgerFiles = {
   },
   write(descriptor, bytes, offset) {
     return writeSync(descriptor, bytes, offset, bytes.length - offset, null)
+  },
+  writePlain(descriptor, text) {
+    return writeSync(descriptor, text, null, 'latin1')
   },
   describe(descriptor) {
     const facts = fstatSync(descriptor)

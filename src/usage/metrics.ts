@@ -7,6 +7,8 @@
  * Label values come from the config alone. What a caller made up (an unknown model) is an empty label, so
  * nobody can grow the list, and a name that was guessed is not told apart from any other.
  */
+import { createNameMemo } from './name-memo.ts'
+import type { Names } from './name-memo.ts'
 import type { AttemptRecord, UsageRecord } from './record.ts'
 
 export interface MetricsOptions {
@@ -54,6 +56,9 @@ const TOKEN_BUCKETS = [
   67_108_864,
 ]
 
+// A config has fewer combinations that occur; beyond it they are looked up anew.
+const REMEMBERED_KINDS = 10_000
+
 type Labels = ReadonlyArray<readonly [name: string, value: string]>
 
 /** Counters at zero. */
@@ -98,82 +103,119 @@ export function createMetrics({ knows, costOf }: MetricsOptions): Metrics {
   const provider = (name = ''): string => (knows.provider(name) ? name : '')
 
   /** The series that requests of one kind are counted in, found once. */
-  function createKind(record: UsageRecord): Kind {
+  function createKind(names: Names): Kind {
     const whose: Labels = [
-      ['user', user(record.user)],
-      ['model', model(record.model)],
-      ['served_model', model(record.served_model)],
-      ['provider', provider(record.provider)],
+      ['user', names.user ?? ''],
+      ['model', names.model ?? ''],
+      ['served_model', names.served_model ?? ''],
+      ['provider', names.provider ?? ''],
     ]
     const genAi: Labels = [
-      ['gen_ai_operation_name', OPERATIONS[record.api]],
-      ['gen_ai_provider_name', provider(record.provider)],
-      ['gen_ai_request_model', model(record.model)],
-      ['gen_ai_response_model', model(record.served_model)],
+      ['gen_ai_operation_name', OPERATIONS[names.api]],
+      ['gen_ai_provider_name', names.provider ?? ''],
+      ['gen_ai_request_model', names.model ?? ''],
+      ['gen_ai_response_model', names.served_model ?? ''],
     ]
-    const ofType = (type: string): TokenSeries => ({
-      total: once(() => tokens.at([...whose, ['type', type]])),
-      sizes: once(() => usage.at([...genAi, ['gen_ai_token_type', type]])),
-    })
-    const { error, outcome, status } = record
+    const { error, outcome, status } = names
     return {
+      whose,
+      genAi,
       requests: requests.at([...whose, ['outcome', outcome], ['status', String(status)]]),
       errors: error === undefined ? undefined : errors.at([['code', error]]),
-      cost: once(() => cost.at(whose)),
       duration: duration.at([...genAi, ['error_type', error ?? '']]),
-      firstToken: once(() => firstToken.at(genAi)),
-      input: ofType('input'),
-      output: ofType('output'),
-      cached: ofType('cached'),
-      cacheWrite: ofType('cache_write'),
-      reasoning: ofType('reasoning'),
+      cost: undefined,
+      firstToken: undefined,
+      inputSizes: undefined,
+      outputSizes: undefined,
+      input: undefined,
+      output: undefined,
+      cached: undefined,
+      cacheWrite: undefined,
+      reasoning: undefined,
     }
   }
 
-  const kinds = new Map<string, Kind>()
+  const kinds = createNameMemo<Kind>(REMEMBERED_KINDS)
 
   function kindOf(record: UsageRecord): Kind {
-    // Names of the config hold no line feed, and what is not one of them is ''.
-    const key = `${user(record.user)}\n${model(record.model)}\n${model(record.served_model)}\n${provider(record.provider)}\n${record.api}\n${record.status}\n${record.outcome}\n${record.error ?? ''}`
-    let kind = kinds.get(key)
+    const names = knownNames(record)
+    let kind = kinds.recall(names)
     if (kind === undefined) {
-      kind = createKind(record)
-      kinds.set(key, kind)
+      kind = createKind(names)
+      kinds.keep(names, kind)
     }
     return kind
   }
 
+  /** The names of a record, where all are of the config as they are. */
+  function knownNames(record: UsageRecord): Names {
+    const { user: asker, model: asked, served_model: served, provider: server } = record
+    const allKnown =
+      (asker === undefined || knows.user(asker)) &&
+      (asked === undefined || knows.model(asked)) &&
+      (served === undefined || knows.model(served)) &&
+      (server === undefined || knows.provider(server))
+    if (allKnown) return record
+    const { api, status, outcome, error } = record
+    return {
+      user: user(asker),
+      api,
+      model: model(asked),
+      served_model: model(served),
+      provider: provider(server),
+      status,
+      outcome,
+      ...(error !== undefined && { error }),
+    }
+  }
+
+  function tokensOf({ whose }: Kind, type: string): CounterSeries {
+    return tokens.at([...whose, ['type', type]])
+  }
+
+  function sizesOf({ genAi }: Kind, type: string): HistogramSeries {
+    return usage.at([...genAi, ['gen_ai_token_type', type]])
+  }
+
+  function observeTokens(kind: Kind, record: UsageRecord): void {
+    const { prompt_tokens: input, completion_tokens: output } = record
+    if (input !== undefined) observeValue((kind.inputSizes ??= sizesOf(kind, 'input')), input)
+    if (output !== undefined) observeValue((kind.outputSizes ??= sizesOf(kind, 'output')), output)
+    if (isSome(input)) (kind.input ??= tokensOf(kind, 'input')).total += input
+    if (isSome(output)) (kind.output ??= tokensOf(kind, 'output')).total += output
+    const { cached_tokens: cached, cache_write_tokens: written, reasoning_tokens: thought } = record
+    if (isSome(cached)) (kind.cached ??= tokensOf(kind, 'cached')).total += cached
+    if (isSome(written)) (kind.cacheWrite ??= tokensOf(kind, 'cache_write')).total += written
+    if (isSome(thought)) (kind.reasoning ??= tokensOf(kind, 'reasoning')).total += thought
+  }
+
   function observeAttempts(attempts: readonly AttemptRecord[]): void {
-    for (const [position, attempt] of attempts.entries()) {
+    for (let position = 0; position < attempts.length; position++) {
+      const attempt = attempts[position]!
       const fault = attempt.class
       if (fault === undefined) continue
       const at: Labels = [
         ['model', model(attempt.model)],
         ['provider', provider(attempt.provider)],
       ]
-      if (fault === 'limit') skips.at([...at, ['reason', 'limit']]).add(1)
-      else if (attempt.resting_s !== undefined) skips.at([...at, ['reason', 'resting']]).add(1)
-      else if (position < attempts.length - 1) failovers.at([...at, ['class', fault]]).add(1)
+      if (fault === 'limit') skips.at([...at, ['reason', 'limit']]).total += 1
+      else if (attempt.resting_s !== undefined) skips.at([...at, ['reason', 'resting']]).total += 1
+      else if (position < attempts.length - 1) failovers.at([...at, ['class', fault]]).total += 1
     }
   }
 
   return {
     observe(record) {
       const kind = kindOf(record)
-      kind.requests.add(1)
-      kind.errors?.add(1)
+      kind.requests.total += 1
+      if (kind.errors !== undefined) kind.errors.total += 1
       const costUsd = costOf(record)
-      if (costUsd !== undefined && costUsd > 0) kind.cost().add(costUsd)
-      kind.duration.observe(record.ms / 1000)
-      if (record.ttft_ms !== undefined) kind.firstToken().observe(record.ttft_ms / 1000)
-      const { prompt_tokens: input, completion_tokens: output } = record
-      if (input !== undefined) kind.input.sizes().observe(input)
-      if (output !== undefined) kind.output.sizes().observe(output)
-      addTokens(kind.input, input)
-      addTokens(kind.output, output)
-      addTokens(kind.cached, record.cached_tokens)
-      addTokens(kind.cacheWrite, record.cache_write_tokens)
-      addTokens(kind.reasoning, record.reasoning_tokens)
+      if (isSome(costUsd)) (kind.cost ??= cost.at(kind.whose)).total += costUsd
+      observeValue(kind.duration, record.ms / 1000)
+      if (record.ttft_ms !== undefined) {
+        observeValue((kind.firstToken ??= firstToken.at(kind.genAi)), record.ttft_ms / 1000)
+      }
+      observeTokens(kind, record)
       if (record.attempts !== undefined) observeAttempts(record.attempts)
     },
 
@@ -212,38 +254,31 @@ const OPERATIONS: Readonly<Record<UsageRecord['api'], string>> = {
   count_tokens: 'count_tokens',
 }
 
-/** What requests that agree in all their labels are counted in. Some begin only when they are needed. */
+/** What requests that agree in all their labels are counted in. What is not there begins when it is needed. */
 interface Kind {
+  readonly whose: Labels
+  readonly genAi: Labels
   readonly requests: CounterSeries
   readonly errors: CounterSeries | undefined
-  readonly cost: () => CounterSeries
   readonly duration: HistogramSeries
-  readonly firstToken: () => HistogramSeries
-  readonly input: TokenSeries
-  readonly output: TokenSeries
-  readonly cached: TokenSeries
-  readonly cacheWrite: TokenSeries
-  readonly reasoning: TokenSeries
+  cost: CounterSeries | undefined
+  firstToken: HistogramSeries | undefined
+  inputSizes: HistogramSeries | undefined
+  outputSizes: HistogramSeries | undefined
+  input: CounterSeries | undefined
+  output: CounterSeries | undefined
+  cached: CounterSeries | undefined
+  cacheWrite: CounterSeries | undefined
+  reasoning: CounterSeries | undefined
 }
 
-interface TokenSeries {
-  readonly total: () => CounterSeries
-  readonly sizes: () => HistogramSeries
-}
-
-function addTokens(series: TokenSeries, count: number | undefined): void {
-  if (count !== undefined && count > 0) series.total().add(count)
-}
-
-/** The value, made when it is first asked for. */
-function once<T>(create: () => T): () => T {
-  let value: T | undefined
-  return () => (value ??= create())
+/** A sum that does not grow needs no series. */
+function isSome(amount: number | undefined): amount is number {
+  return amount !== undefined && amount > 0
 }
 
 interface CounterSeries {
-  add(amount: number): void
-  readonly total: number
+  total: number
 }
 
 interface Counter {
@@ -259,7 +294,7 @@ function createCounter(name: string, help: string): Counter {
       const key = renderLabels(labels)
       let one = series.get(key)
       if (one === undefined) {
-        one = createCounterSeries()
+        one = { total: 0 }
         series.set(key, one)
       }
       return one
@@ -273,18 +308,6 @@ function createCounter(name: string, help: string): Counter {
   }
 }
 
-function createCounterSeries(): CounterSeries {
-  let total = 0
-  return {
-    add(amount) {
-      total += amount
-    },
-    get total() {
-      return total
-    },
-  }
-}
-
 interface Histogram {
   /** The series with these labels, empty where there was none. */
   at(labels: Labels): HistogramSeries
@@ -292,12 +315,21 @@ interface Histogram {
 }
 
 interface HistogramSeries {
-  observe(value: number): void
   readonly labels: Labels
+  readonly bounds: readonly number[]
   /** One count for each bound, each value in the first bucket that holds it. */
-  readonly counts: readonly number[]
-  readonly sum: number
-  readonly count: number
+  readonly counts: number[]
+  sum: number
+  count: number
+}
+
+function observeValue(series: HistogramSeries, value: number): void {
+  const { bounds, counts } = series
+  let bucket = 0
+  while (bucket < bounds.length && value > bounds[bucket]!) bucket += 1
+  if (bucket < bounds.length) counts[bucket]! += 1
+  series.sum += value
+  series.count += 1
 }
 
 function createHistogram(name: string, help: string, bounds: readonly number[]): Histogram {
@@ -307,7 +339,7 @@ function createHistogram(name: string, help: string, bounds: readonly number[]):
       const key = renderLabels(labels)
       let one = series.get(key)
       if (one === undefined) {
-        one = createHistogramSeries(labels, bounds)
+        one = { labels, bounds, counts: bounds.map(() => 0), sum: 0, count: 0 }
         series.set(key, one)
       }
       return one
@@ -328,29 +360,6 @@ function createHistogram(name: string, help: string, bounds: readonly number[]):
         )
       }
       return lines
-    },
-  }
-}
-
-function createHistogramSeries(labels: Labels, bounds: readonly number[]): HistogramSeries {
-  const counts = bounds.map(() => 0)
-  let sum = 0
-  let count = 0
-  return {
-    labels,
-    counts,
-    observe(value) {
-      let bucket = 0
-      while (bucket < bounds.length && value > bounds[bucket]!) bucket += 1
-      if (bucket < bounds.length) counts[bucket]! += 1
-      sum += value
-      count += 1
-    },
-    get sum() {
-      return sum
-    },
-    get count() {
-      return count
     },
   }
 }
