@@ -27,18 +27,32 @@ function crosses(name: string, from: DialectName, to: DialectName): boolean {
     case 'h':
       return from === to && name === 'http-referer'
     case 'x':
-      return name === 'x-request-id' || (from === to && OWN_X_HEADER.test(name))
+      return name === 'x-request-id' || (from === to && isClientHeader(name))
     case 'o':
-      return bothOf('openai', from, to) && /^openai-(organization|project|beta)$/.test(name)
+      return bothOf('openai', from, to) && OPENAI_HEADERS.includes(name)
     case 'a':
-      return bothOf('anthropic', from, to) && ANTHROPIC_HEADER.test(name)
+      return bothOf('anthropic', from, to) && ANTHROPIC_HEADERS.includes(name)
     default:
       return false
   }
 }
 
-const OWN_X_HEADER = /^x-(stainless-|app$|claude-code-|title$)/
-const ANTHROPIC_HEADER = /^anthropic-(version|user-profile-id|workspace-id)$/
+/** By which a client tells what it is. */
+function isClientHeader(name: string): boolean {
+  return (
+    name === 'x-app' ||
+    name === 'x-title' ||
+    name.startsWith('x-stainless-') ||
+    name.startsWith('x-claude-code-')
+  )
+}
+
+const OPENAI_HEADERS: readonly string[] = ['openai-organization', 'openai-project', 'openai-beta']
+const ANTHROPIC_HEADERS: readonly string[] = [
+  'anthropic-version',
+  'anthropic-user-profile-id',
+  'anthropic-workspace-id',
+]
 
 function bothOf(family: Family, from: DialectName, to: DialectName): boolean {
   return familyOf(from) === family && familyOf(to) === family
@@ -57,24 +71,33 @@ export function mapRequestHeaders(
   dropBetas: readonly string[] = [],
 ): HeaderPair[] {
   const family = familyOf(to)
-  const crossing: HeaderPair[] = []
+  const mapped: HeaderPair[] = []
   for (const name in callerHeaders) {
     if (!crosses(name, from, to)) continue
     const value = callerHeaders[name]
-    if (value !== undefined && value !== '') crossing.push([name, value])
+    if (value !== undefined && value !== '') mapped.push([name, value])
   }
-  if (own.length === 0 && family === 'openai') return crossing
-  const mapped = new Map<string, string>([...crossing, ...own])
-  if (family === 'anthropic') {
-    if (!mapped.has('anthropic-version')) mapped.set('anthropic-version', ANTHROPIC_VERSION)
-    const asked = splitList(
-      [callerHeaders['anthropic-beta'] ?? '', mapped.get('anthropic-beta') ?? ''].join(','),
-    )
-    const betas = asked.filter((beta) => !dropBetas.some((pattern) => matches(beta, pattern)))
-    if (betas.length > 0) mapped.set('anthropic-beta', betas.join(','))
-    else mapped.delete('anthropic-beta')
+  for (const pair of own) setPair(mapped, pair)
+  if (family === 'openai') return mapped
+  if (!mapped.some(([name]) => name === 'anthropic-version')) {
+    mapped.push(['anthropic-version', ANTHROPIC_VERSION])
   }
-  return [...mapped]
+  const asked = callerHeaders['anthropic-beta']
+  const at = mapped.findIndex(([name]) => name === 'anthropic-beta')
+  if (asked === undefined && at === -1) return mapped
+  const betas = splitList(`${asked ?? ''},${mapped[at]?.[1] ?? ''}`).filter(
+    (beta) => !dropBetas.some((pattern) => matches(beta, pattern)),
+  )
+  if (betas.length > 0) setPair(mapped, ['anthropic-beta', betas.join(',')])
+  else if (at !== -1) mapped.splice(at, 1)
+  return mapped
+}
+
+/** In the place of the pair with its name, else at the end. */
+function setPair(pairs: HeaderPair[], pair: HeaderPair): void {
+  const at = pairs.findIndex(([name]) => name === pair[0])
+  if (at === -1) pairs.push(pair)
+  else pairs[at] = pair
 }
 
 /** The very name, or what begins like a pattern with a `*` at its end. */
@@ -95,7 +118,7 @@ function returns(name: string, value: string, from: DialectName, to: DialectName
     case 'x':
     case 'a':
       if (name === 'x-should-retry') return true
-      return RATE_LIMIT.test(name) && !isPlaceholder(name, value)
+      return isRateLimit(name) && !isPlaceholder(name, value)
     case 'o':
       return name === 'openai-processing-ms' && from === to
     default:
@@ -103,8 +126,10 @@ function returns(name: string, value: string, from: DialectName, to: DialectName
   }
 }
 
-// Gateways in front of a provider send the other family's names, too.
-const RATE_LIMIT = /^(x|anthropic)-ratelimit-/
+/** Of either family: gateways in front of a provider send the other's names, too. */
+function isRateLimit(name: string): boolean {
+  return name.startsWith('x-ratelimit-') || name.startsWith('anthropic-ratelimit-')
+}
 
 /** The two families' names for one figure. */
 export const CONVERTED: ReadonlyArray<
@@ -154,7 +179,7 @@ export function mapReplyHeaders(
 
 /** Visible ASCII of a sane length: a header value of ours must never break a head. */
 function isPlain(value: string): boolean {
-  return /^[\x20-\x7e]{1,256}$/.test(value)
+  return value.length <= 256 && /^[\x20-\x7e]+$/.test(value)
 }
 
 /** Azure fills in -1, and a limit of 0, for what it does not know. */

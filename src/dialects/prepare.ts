@@ -8,7 +8,12 @@ import { ProxyError } from '../errors/proxy-error.ts'
 import { mapRequestHeaders } from './headers.ts'
 import type { ChatRequest, JsonObject } from './neutral.ts'
 import { translateRequest } from './translate.ts'
-import { includeUsageEdit, scanTopLevel, setTopLevelValues } from '../wire/json-edit.ts'
+import {
+  hasRepeatedKey,
+  includeUsageEdit,
+  scanTopLevel,
+  setTopLevelValues,
+} from '../wire/json-edit.ts'
 import type { TopLevelEdit } from '../wire/json-edit.ts'
 
 /** What a caller sent, read as far as every target needs it. */
@@ -65,15 +70,7 @@ function relayPath(api: Api, dialect: Dialect): string {
 }
 
 function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): PreparedCall {
-  // Scanned even where nothing is edited: a key that occurs twice is refused, because the provider may
-  // read the one that was not checked.
-  const members = scanTopLevel(inbound.body)
-  const edits: TopLevelEdit[] = []
-  if (inbound.json['model'] !== traits.model) edits.push(['model', JSON.stringify(traits.model)])
-  const usage =
-    inbound.api === 'chat' && inbound.stream ? includeUsageEdit(inbound.body, members) : undefined
-  if (usage !== undefined) edits.push(usage)
-  if (dialect.relayEdits !== undefined) edits.push(...dialect.relayEdits(inbound.json))
+  const { body, stripUsage } = relayedBody(inbound, dialect, traits.model)
   return {
     path: relayPath(inbound.api, dialect),
     headers: mapRequestHeaders(
@@ -83,9 +80,33 @@ function relay(inbound: Inbound, dialect: Dialect, traits: TargetTraits): Prepar
       [],
       traits.rules?.dropBetas,
     ),
-    body: edits.length === 0 ? inbound.body : setTopLevelValues(inbound.body, edits, members),
-    stripUsage: usage !== undefined,
+    body,
+    stripUsage,
     hints: NO_HINTS,
+  }
+}
+
+/**
+ * The caller's bytes, and in them what must differ. A key that occurs twice is refused even where nothing
+ * does, because the provider may read the one that was not checked.
+ */
+function relayedBody(
+  { api, body, json, stream }: Inbound,
+  dialect: Dialect,
+  model: string,
+): Pick<PreparedCall, 'body' | 'stripUsage'> {
+  const edits: TopLevelEdit[] = dialect.relayEdits?.(json) ?? []
+  const asksUsage = api === 'chat' && stream
+  if (!asksUsage && edits.length === 0 && json['model'] === model && !hasRepeatedKey(body, json)) {
+    return { body, stripUsage: false }
+  }
+  const members = scanTopLevel(body)
+  if (json['model'] !== model) edits.push(['model', JSON.stringify(model)])
+  const usage = asksUsage ? includeUsageEdit(body, members) : undefined
+  if (usage !== undefined) edits.push(usage)
+  return {
+    body: edits.length === 0 ? body : setTopLevelValues(body, edits, members),
+    stripUsage: usage !== undefined,
   }
 }
 

@@ -4,7 +4,7 @@
  * the exchange does the waiting and the writing.
  */
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
-import { isJsonObject, parseJson, parseJsonObject } from '../wire/json.ts'
+import { asBuffer, isJsonObject, parseJson, parseJsonObject } from '../wire/json.ts'
 import { createSseDecoder } from '../wire/sse.ts'
 import type { SseDecoder } from '../wire/sse.ts'
 import { createReplyBuilder, replyToEvents } from './collect.ts'
@@ -154,8 +154,7 @@ export function convertReply(
   context: ReplyContext,
 ): ConvertedReply {
   if (caller.name === target.name) {
-    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-    const parsed = parseJson(bytes.toString('utf8'))
+    const parsed = parseJson(asBuffer(body).toString('utf8'))
     if (!isJsonObject(parsed)) throw unreadable()
     const { usage, model } = target.readReply(parsed)
     return {

@@ -42,13 +42,20 @@ export function parseJsonObject(bytes: Uint8Array, limits: JsonLimits = {}): Jso
   if (!isJsonObject(value)) {
     throw new ProxyError('json_invalid', `${INVALID}: expected an object, got ${kindOf(value)}.`)
   }
-  checkSize(value, limits.maxDepth ?? 100, limits.maxValues ?? 500_000)
+  const { maxDepth = 100, maxValues = 500_000 } = limits
+  // Two brackets to a level, a character to a value: most bodies are too short to exceed anything.
+  if (bytes.length > 2 * maxDepth || bytes.length > maxValues) checkSize(value, maxDepth, maxValues)
   return value
 }
 
+/** The same bytes with a Buffer's methods; the very value where it is one. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
 function decodeUtf8(bytes: Uint8Array): string {
-  const { buffer, byteOffset, byteLength } = bytes
-  const text = Buffer.from(buffer, byteOffset, byteLength).toString('utf8')
+  const text = asBuffer(bytes).toString('utf8')
   // The quick decoder puts this where bytes are wrong; it may also have been sent as what it is.
   if (!text.includes('\ufffd')) return text
   try {

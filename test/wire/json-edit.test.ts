@@ -3,11 +3,13 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import {
+  hasRepeatedKey,
   replaceTopLevelValue,
   scanTopLevel,
   setStreamOptionsIncludeUsage,
   setTopLevelValues,
 } from '../../src/wire/json-edit.ts'
+import { parseJsonObject } from '../../src/wire/json.ts'
 
 function bytes(source: string): Uint8Array {
   return Buffer.from(source, 'utf8')
@@ -161,5 +163,29 @@ test('for any object, an edit changes one value and no other byte', () => {
       },
     ),
     { seed: 3, numRuns: 300 },
+  )
+})
+
+test('a key that occurs twice is told by counting, exactly where the scan refuses it', () => {
+  const key = fc.constantFrom('"a"', '"b"', '"\\u0061"', '"1"', '"__proto__"', '"x\\"y"')
+  const value = fc.oneof(
+    fc.jsonValue({ maxDepth: 3 }).map((json) => JSON.stringify(json)),
+    fc.constantFrom('"}"', '"\\\\"', '"a\\":1,\\"a"', `"${'x'.repeat(50)}\\"${'y'.repeat(50)}"`),
+  )
+  const space = fc.constantFrom('', ' ', '\n\t')
+  const member = fc.tuple(space, key, space, value, space)
+  fc.assert(
+    fc.property(fc.array(member, { maxLength: 5 }), space, (members, around) => {
+      const inner = members.map(([a, name, b, json, c]) => `${a}${name}${b}:${json}${c}`)
+      const source = `${around}{${inner.join(',')}}${around}`
+      let refused = false
+      try {
+        scanTopLevel(bytes(source))
+      } catch {
+        refused = true
+      }
+      assert.equal(hasRepeatedKey(bytes(source), parseJsonObject(bytes(source))), refused, source)
+    }),
+    { numRuns: 2000 },
   )
 })
