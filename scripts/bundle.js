@@ -69,7 +69,11 @@ const REPLACEMENTS = [
     `export const secondWorkerFile = () => require('node:path').join(__dirname, 'second-worker.cjs')`,
   ),
   // Of undici we use one client; its index loads fetch, WebSocket, caches and mocks beside it.
-  replace(/[\\/]undici[\\/]index\.js$/, `exports.Pool = require('./lib/dispatcher/pool.js')`),
+  replace(
+    /[\\/]undici[\\/]index\.js$/,
+    `exports.Client = require('./lib/dispatcher/client.js')
+    exports.buildConnector = require('./lib/core/connect.js')`,
+  ),
   // Which it offers to no server unless `allowH2` is set.
   replace(
     /[\\/]undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/,

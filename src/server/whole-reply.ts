@@ -17,7 +17,6 @@ export interface WholeReplies {
   end(visit: Visit, common: HeaderPairs, headers: HeaderPairs, body: string): boolean
 }
 
-
 /** `idleMs`: how long a connection without a request is kept; told to the caller as Node does. */
 export function createWholeReplies(idleMs: number): WholeReplies {
   const keepAlive = `\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(idleMs / 1000)}\r\n\r\n`

@@ -1,6 +1,6 @@
 /**
  * The back door: one request to one provider over undici, without an opinion on what its body means.
- * `Pool.dispatch` with a handler object, because a promise per chunk and a fetch per request cost more
+ * `dispatch` with a handler object, because a promise per chunk and a fetch per request cost more
  * than everything else this program does (performance.md §3).
  *
  * Never followed: redirects. Never retried here. TLS is always verified. undici's own header and body
@@ -8,10 +8,10 @@
  * silence would end, and a timer that fires too early is set again.
  */
 import { performance } from 'node:perf_hooks'
-import { Pool } from 'undici'
-import type { Dispatcher } from 'undici'
+import type { Client, Dispatcher } from 'undici'
 import type { Provider } from '../config/config.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
+import { Connections } from './connections.ts'
 import { prepareDoor } from './door.ts'
 import type { Door } from './door.ts'
 import { createUnpacker, readEncoding } from './unpack.ts'
@@ -69,26 +69,26 @@ export interface UpstreamOptions {
   readonly mockUrl: string | undefined
 }
 
-/** Keeps one connection pool per provider: per value, so that a changed provider gets a new one. */
-export function createUpstream(options: UpstreamOptions): Upstream {
-  const doors = new Map<Provider, Door & { readonly pool: Pool }>()
-  // Let go, with replies still under way.
-  const closing = new Set<Pool>()
+/** The door of one provider, and who goes through it. */
+interface OpenDoor extends Door {
+  readonly connections: Connections
+}
 
-  function doorOf(provider: Provider): Door & { readonly pool: Pool } {
+/** Keeps one set of connections per provider: per value, so that a changed provider gets a new one. */
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const doors = new Map<Provider, OpenDoor>()
+  // Let go, with replies still under way.
+  const closing = new Set<Connections>()
+
+  function doorOf(provider: Provider): OpenDoor {
     let door = doors.get(provider)
     if (door === undefined) {
       const prepared = prepareDoor(provider, options.mockUrl)
-      const pool = new Pool(prepared.origin, {
-        connect: { timeout: provider.timeouts.connectMs },
-        pipelining: 1,
-        keepAliveTimeout: 60_000,
-        keepAliveMaxTimeout: 600_000,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        maxHeaderSize: MAX_HEADER_BYTES,
+      const connections = new Connections(prepared.origin, {
+        maxHeaderBytes: MAX_HEADER_BYTES,
+        connectMs: provider.timeouts.connectMs,
       })
-      door = { ...prepared, pool }
+      door = { ...prepared, connections }
       doors.set(provider, door)
     }
     return door
@@ -97,10 +97,10 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     send(request, listener) {
       const door = doorOf(request.provider)
-      const attempt = new Attempt(request, listener)
+      const attempt = new Attempt(request, listener, door.connections)
       let { headers } = door
       if (request.headers.length > 0) headers = [...headers, ...request.headers.flat()]
-      door.pool.dispatch(
+      attempt.client.dispatch(
         {
           method: 'POST',
           path: door.pathPrefix + request.path,
@@ -112,19 +112,19 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       return attempt
     },
     retain(providers) {
-      for (const [provider, { pool }] of doors) {
+      for (const [provider, { connections }] of doors) {
         if (providers.has(provider)) continue
         doors.delete(provider)
-        closing.add(pool)
+        closing.add(connections)
         const forget = (): void => {
-          closing.delete(pool)
+          closing.delete(connections)
         }
-        pool.close().then(forget, forget)
+        connections.close().then(forget, forget)
       }
     },
     async close() {
-      const pools = [...closing, ...[...doors.values()].map(({ pool }) => pool)]
-      await Promise.all(pools.map((pool) => pool.destroy()))
+      const all = [...closing, ...[...doors.values()].map(({ connections }) => connections)]
+      await Promise.all(all.map((connections) => connections.destroy()))
     },
   }
 }
@@ -144,6 +144,8 @@ const MAX_INTERIM_HEADS = 16
 class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #listener: UpstreamListener
   readonly #request: UpstreamRequest
+  readonly #connections: Connections
+  readonly client: Client
   readonly #deadlineAtMs: number
   #controller: Dispatcher.DispatchController | undefined
   #timer: NodeJS.Timeout | undefined
@@ -159,9 +161,11 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   // The body is compressed although identity was asked for.
   #unpacker: Unpacker | undefined
 
-  constructor(request: UpstreamRequest, listener: UpstreamListener) {
+  constructor(request: UpstreamRequest, listener: UpstreamListener, connections: Connections) {
     this.#request = request
     this.#listener = listener
+    this.#connections = connections
+    this.client = connections.take()
     const nowMs = performance.now()
     const { headTimeoutMs, idleTimeoutMs, deadlineMs } = request
     this.#deadlineAtMs = nowMs + deadlineMs
@@ -240,6 +244,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 
   onResponseEnd(): void {
+    this.#connections.giveBack(this.client)
     if (this.#over) {
       clearTimeout(this.#timer)
       return
@@ -285,6 +290,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#connections.drop(this.client)
     clearTimeout(this.#timer)
     if (this.#over) return
     const bodyBegun = this.#phase === 'body'
