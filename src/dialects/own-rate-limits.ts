@@ -27,33 +27,50 @@ export function renderRateLimits(
   nowMs: number,
 ): [string, string][] {
   const pairs: [string, string][] = []
-  add(pairs, limits.requests, REQUESTS, passed, to, nowMs)
-  add(pairs, limits.tokens, TOKENS, passed, to, nowMs)
+  add(pairs, 'requests', limits.requests, passed, to, nowMs)
+  add(pairs, 'tokens', limits.tokens, passed, to, nowMs)
   return pairs
 }
 
-const REQUESTS = CONVERTED.filter(([openai]) => openai.endsWith('-requests'))
-const TOKENS = CONVERTED.filter(([openai]) => openai.endsWith('-tokens'))
+/** The three headers of one limit, in one family's words. */
+interface Names {
+  readonly limit: string
+  readonly remaining: string
+  readonly reset: string
+}
+
+function namesOf(what: 'requests' | 'tokens', family: 0 | 1): Names {
+  const [limit = '', remaining = '', reset = ''] = CONVERTED.filter(([openai]) =>
+    openai.endsWith(what),
+  ).map((names) => names[family])
+  return { limit, remaining, reset }
+}
+
+const OPENAI = { requests: namesOf('requests', 0), tokens: namesOf('tokens', 0) }
+const ANTHROPIC = { requests: namesOf('requests', 1), tokens: namesOf('tokens', 1) }
 
 function add(
   pairs: [string, string][],
+  what: 'requests' | 'tokens',
   own: RateLimit | undefined,
-  names: typeof CONVERTED,
   passed: ReadonlyArray<readonly [string, string]>,
   to: DialectName,
   nowMs: number,
 ): void {
   if (own === undefined) return
   for (const [name] of passed) {
-    if (names.some(([openai, anthropic]) => name === openai || name === anthropic)) return
+    if (isOf(name, OPENAI[what]) || isOf(name, ANTHROPIC[what])) return
   }
-  for (const [openai, anthropic, kind] of names) {
-    const value =
-      kind === 'reset'
-        ? renderReset(own.resetMs, to, nowMs)
-        : String(openai.includes('-limit-') ? own.limit : own.remaining)
-    pairs.push([to === 'anthropic' ? anthropic : openai, value])
-  }
+  const names = (to === 'anthropic' ? ANTHROPIC : OPENAI)[what]
+  pairs.push(
+    [names.limit, String(own.limit)],
+    [names.remaining, String(own.remaining)],
+    [names.reset, renderReset(own.resetMs, to, nowMs)],
+  )
+}
+
+function isOf(name: string, { limit, remaining, reset }: Names): boolean {
+  return name === limit || name === remaining || name === reset
 }
 
 function renderReset(resetMs: number, to: DialectName, nowMs: number): string {

@@ -47,12 +47,11 @@ export function createWholeReplies(idleMs: number): WholeReplies {
         if (isEnding(pair[0])) return false
         head += `${pair[0]}: ${pair[1]}\r\n`
       }
-      // Every value was looked at where it came from; this is so that none can ever begin a header of its own.
-      if (countLines(head) !== 1 + common.length + headers.length) return false
-      endWith(
-        response,
-        `${head}content-length: ${body.length}\r\nDate: ${today()}${keepAlive}${body}`,
-      )
+      const text = `${head}content-length: ${body.length}\r\nDate: ${today()}${keepAlive}${body}`
+      // Every value was looked at where it came from; this is so that none can ever begin a header of its
+      // own. The whole is flattened by it once, and not again when it is written.
+      if (countLines(text, head.length) !== 1 + common.length + headers.length) return false
+      endWith(response, text)
       return true
     },
   }
@@ -63,9 +62,11 @@ function isEnding(name: string): boolean {
   return name === 'connection' || name === 'content-length' || name === 'transfer-encoding'
 }
 
-function countLines(text: string): number {
+/** Ends of lines before `end`. */
+function countLines(text: string, end: number): number {
   let count = 0
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1
+  for (let at = text.indexOf('\n'); at !== -1 && at < end; at = text.indexOf('\n', at + 1))
+    count += 1
   return count
 }
 
