@@ -187,7 +187,7 @@ export function createLimiter(world: Clock): Limiter {
     model: string | undefined,
   ): void {
     for (const metered of meteredOf(account, limits)) {
-      const amount = amounts[metered.kind]
+      const amount = amountIn(amounts, metered.kind)
       if (amount > 0) demands.push({ metered, amount, model, place: 0 })
     }
   }
@@ -389,6 +389,18 @@ class Place implements Reservation {
   }
 }
 
+/** `amounts[kind]`, by names that are known: a lookup by a varying one is several times as dear. */
+function amountIn(amounts: Amounts, kind: Kind): number {
+  switch (kind) {
+    case 'requests':
+      return amounts.requests
+    case 'tokens':
+      return amounts.tokens
+    case 'costUsd':
+      return amounts.costUsd
+  }
+}
+
 function take({ demands, crowd }: Plan): void {
   crowd.account.running += 1
   for (const demand of demands) demand.place = demand.metered.meter.add(demand.amount)
@@ -398,7 +410,7 @@ function take({ demands, crowd }: Plan): void {
 function correct({ demands }: Plan, use: Use, requests: number): void {
   const amounts = amountsOf(use, requests)
   for (const { metered, amount, place } of demands) {
-    metered.meter.adjust(place, amounts[metered.kind] - amount)
+    metered.meter.adjust(place, amountIn(amounts, metered.kind) - amount)
   }
 }
 

@@ -189,18 +189,29 @@ export function createMetrics({ knows, costOf }: MetricsOptions): Metrics {
     if (isSome(thought)) (kind.reasoning ??= tokensOf(kind, 'reasoning')).total += thought
   }
 
+  const attemptSeries = new Map<string, CounterSeries>()
+
+  /** What such attempts are counted in: labels are put together once, not for each. */
+  function countAttempt(counter: Counter, attempt: AttemptRecord, why: Labels[number]): void {
+    const [at, by] = [model(attempt.model), provider(attempt.provider)]
+    // Names of the config hold no line feed.
+    const key = `${at}\n${by}\n${why[0]}\n${why[1]}`
+    let series = attemptSeries.get(key)
+    if (series === undefined) {
+      series = counter.at([['model', at], ['provider', by], why])
+      attemptSeries.set(key, series)
+    }
+    series.total += 1
+  }
+
   function observeAttempts(attempts: readonly AttemptRecord[]): void {
     for (let position = 0; position < attempts.length; position++) {
       const attempt = attempts[position]!
       const fault = attempt.class
       if (fault === undefined) continue
-      const at: Labels = [
-        ['model', model(attempt.model)],
-        ['provider', provider(attempt.provider)],
-      ]
-      if (fault === 'limit') skips.at([...at, ['reason', 'limit']]).total += 1
-      else if (attempt.resting_s !== undefined) skips.at([...at, ['reason', 'resting']]).total += 1
-      else if (position < attempts.length - 1) failovers.at([...at, ['class', fault]]).total += 1
+      if (fault === 'limit') countAttempt(skips, attempt, ['reason', 'limit'])
+      else if (attempt.resting_s !== undefined) countAttempt(skips, attempt, ['reason', 'resting'])
+      else if (position < attempts.length - 1) countAttempt(failovers, attempt, ['class', fault])
     }
   }
 

@@ -7,7 +7,7 @@ import type { Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { costUsd } from './prices.ts'
-import type { Billable, PriceOf } from './prices.ts'
+import type { Billable, Moment, PriceOf } from './prices.ts'
 import { findTail, readUsageLogs } from './read.ts'
 import type { LoggedUsage } from './logged.ts'
 
@@ -19,10 +19,10 @@ export interface CountedUse {
   readonly costUsd: number | undefined
 }
 
-/** What a request counts for, from its log line or an estimate in the same form; `atMs` picks the price. */
+/** What a request counts for, from its log line or an estimate in the same form; the moment picks the price. */
 export type UseOf = (
   usage: Billable & { readonly total_tokens?: number | undefined },
-  atMs: number,
+  at: Moment,
 ) => CountedUse
 
 /** One request of the past. */
@@ -71,12 +71,12 @@ export async function readPastUse(options: PastUseOptions): Promise<void> {
 
 /** The measure by these prices, for the past and the present alike. */
 export function createUseOf(priceOf: PriceOf): UseOf {
-  return (usage, atMs) => {
+  return (usage, at) => {
     const { prompt_tokens: prompt = 0, completion_tokens: completion = 0 } = usage
     const tokens = usage.total_tokens ?? prompt + completion
     return {
       tokens: usage.api === 'count_tokens' ? 0 : tokens,
-      costUsd: costUsd(usage, priceOf, atMs),
+      costUsd: costUsd(usage, priceOf, at),
     }
   }
 }

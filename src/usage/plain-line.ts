@@ -30,6 +30,7 @@ const UNQUOTED = /^[ !#-[\]-~]*$/
  */
 export function createPlainLines(): (record: UsageRecord) => string | undefined {
   const memo = createNameMemo<NamesJson>(REMEMBERED)
+  const quoted = new Map<string, string>()
 
   function jsonOf(record: UsageRecord): NamesJson {
     const known = memo.recall(record)
@@ -37,6 +38,45 @@ export function createPlainLines(): (record: UsageRecord) => string | undefined 
     const json = renderNames(record)
     if (json.names.length <= LONGEST_REMEMBERED_CHARS) memo.keep(record, json)
     return json
+  }
+
+  /** JSON of a name; '' where it is not ASCII. */
+  function quote(name: string): string {
+    const known = quoted.get(name)
+    if (known !== undefined) return known
+    const json = JSON.stringify(name)
+    const plain = ASCII.test(json) ? json : ''
+    if (quoted.size >= REMEMBERED) quoted.clear()
+    if (name.length <= LONGEST_REMEMBERED_CHARS) quoted.set(name, plain)
+    return plain
+  }
+
+  /** One of a list of attempts; `undefined` where it is not ASCII, or strange. */
+  function renderAttempt(attempt: AttemptRecord): string | undefined {
+    const { status, class: fault, resting_s: restingS } = attempt
+    // It neither answered nor failed.
+    if (status === undefined && fault === undefined) return undefined
+    const model = quote(attempt.model)
+    const provider = quote(attempt.provider)
+    const why = fault === undefined ? '' : quote(fault)
+    if (model === '' || provider === '' || (fault !== undefined && why === '')) return undefined
+    let json = `{"model":${model},"provider":${provider}`
+    if (status !== undefined) json += `,"status":${figure(status)}`
+    if (fault !== undefined) json += `,"class":${why}`
+    if (restingS !== undefined) json += `,"resting_s":${figure(restingS)}`
+    json += `,"ms":${figure(attempt.ms)}`
+    // It is known last.
+    return attempt.maybe_billed === undefined ? `${json}}` : `${json},"maybe_billed":true}`
+  }
+
+  function renderAttempts(attempts: readonly AttemptRecord[]): string | undefined {
+    let list = ''
+    for (let i = 0; i < attempts.length; i++) {
+      const attempt = renderAttempt(attempts[i]!)
+      if (attempt === undefined) return undefined
+      list += i === 0 ? attempt : `,${attempt}`
+    }
+    return list
   }
 
   function render(record: UsageRecord): string | undefined {
@@ -51,8 +91,8 @@ export function createPlainLines(): (record: UsageRecord) => string | undefined 
     if (first !== undefined && attempts.length === 1 && saysNoMore(first, record)) {
       return `${line}${answered}${figure(first.ms)}}]}`
     }
-    const list = JSON.stringify(attempts)
-    return ASCII.test(list) ? `${line},"attempts":${list}}` : undefined
+    const list = renderAttempts(attempts)
+    return list === undefined ? undefined : `${line},"attempts":[${list}]}`
   }
 
   return (record) => {

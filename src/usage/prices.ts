@@ -26,8 +26,14 @@ export interface Rates {
     | undefined
 }
 
-/** The rates of a model, by our name for it, on a day; `undefined` where no price is known. */
-export type PriceOf = (model: string, atMs: number) => Rates | undefined
+/**
+ * Since the epoch in milliseconds, or as the log writes it: few models have a price that changes, and a
+ * timestamp is not read for the others.
+ */
+export type Moment = number | string
+
+/** The rates of a model, by our name for it, at a moment; `undefined` where no price is known. */
+export type PriceOf = (model: string, at: Moment) => Rates | undefined
 
 /** What the lookup needs to know of a configured model. */
 export interface PricedModel {
@@ -101,15 +107,24 @@ export function createPriceLookup(
     )
   }
 
-  return (model, atMs) => {
+  return (model, at) => {
     let dated = remembered.get(model)
     if (dated === undefined) {
       dated = find(model)
       if (remembered.size < REMEMBERED_NAMES) remembered.set(model, dated)
     }
-    const row = dated.findLast(({ fromMs }) => fromMs <= atMs)
-    return row?.peak !== undefined && isPeak(row.peak.hours, atMs) ? row.peak.rates : row?.rates
+    const [only] = dated
+    if (only === undefined) return undefined
+    if (dated.length === 1 && only.fromMs === -Infinity && only.peak === undefined) {
+      return only.rates
+    }
+    return ratesAt(dated, typeof at === 'string' ? msOfIso(at) : at)
   }
+}
+
+function ratesAt(dated: readonly DatedRates[], atMs: number): Rates | undefined {
+  const row = dated.findLast(({ fromMs }) => fromMs <= atMs)
+  return row?.peak !== undefined && isPeak(row.peak.hours, atMs) ? row.peak.rates : row?.rates
 }
 
 function readTable(): PriceIndex {
@@ -205,16 +220,16 @@ export function billingOf(
 }
 
 /**
- * US dollars for one request that came at `atMs`; `undefined` where its tokens or its price are unknown,
+ * US dollars for one request that came `at` a moment; `undefined` where its tokens or its price are unknown,
  * and for a mocked answer.
  */
-export function costUsd(record: Billable, priceOf: PriceOf, atMs: number): number | undefined {
+export function costUsd(record: Billable, priceOf: PriceOf, at: Moment): number | undefined {
   const { prompt_tokens: prompt = ABSENT, completion_tokens: completion = ABSENT } = record
   const billing = billingOf(record, prompt, completion)
   if (billing === 'free') return 0
   const model = record.served_model ?? record.model
   if (billing !== 'priced' || model === undefined) return undefined
-  const rates = priceOf(model, atMs)
+  const rates = priceOf(model, at)
   if (rates === undefined) return undefined
   const bill = createBill(rates)
   addToBill(bill, {
@@ -340,5 +355,5 @@ export function billUsd({ rates, usual, long }: Bill): number {
 
 /** `costUsd` for a whole log record, at its own time. */
 export function recordCostUsd(record: UsageRecord, priceOf: PriceOf): number | undefined {
-  return costUsd(record, priceOf, msOfIso(record.ts))
+  return costUsd(record, priceOf, record.ts)
 }

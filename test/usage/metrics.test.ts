@@ -5,6 +5,7 @@ import type { Metrics } from '../../src/usage/metrics.ts'
 import type { UsageRecord } from '../../src/usage/record.ts'
 import { readPrometheus, valueOf } from '../support/prometheus.ts'
 import type { Family } from '../support/prometheus.ts'
+import { createRandom } from '../support/random.ts'
 
 const IDLE = { inFlight: 0, logAvailable: true, targets: [] }
 
@@ -174,4 +175,81 @@ test('what is so now is told as a gauge', () => {
   assert.equal(valueOf(families, 'aiproxy_target_resting', { model: 'gpt-5' }), 1)
   assert.equal(valueOf(families, 'aiproxy_target_resting', { model: 'claude' }), 0)
   assert.equal(families.get('aiproxy_target_resting')?.type, 'gauge')
+})
+
+test('mixed traffic is counted as if every request were looked at by itself, also across a reload', () => {
+  const random = createRandom(11)
+  const names = ['u', 'v', 'm', 'n', 'p', 'q']
+  let known = new Set(names.slice(0, 5))
+  const knows = (name: string): boolean => known.has(name)
+  const metrics = createMetrics({
+    knows: { user: knows, model: knows, provider: knows },
+    costOf: ({ ms }) => (ms % 3 === 0 ? undefined : 0.5),
+  })
+  const expected = new Map<string, number>()
+  const count = (name: string, labels: Readonly<Record<string, string>>, by: number): void => {
+    const said = Object.entries(labels).filter(([, value]) => value !== '')
+    const key = JSON.stringify([name, ...said.toSorted(([a], [b]) => (a < b ? -1 : 1))])
+    expected.set(key, (expected.get(key) ?? 0) + by)
+  }
+  for (let i = 0; i < 5000; i++) {
+    if (i === 2500) known = new Set(names.slice(1))
+    const one = record({
+      user: random.pick(['u', 'v', 'x', 'z']),
+      model: random.pick(['m', 'n', 'x']),
+      served_model: random.pick(['m', 'n', 'x']),
+      provider: random.pick(['p', 'q', 'x']),
+      api: random.pick(['chat', 'embeddings']),
+      status: random.pick([200, 404]),
+      outcome: random.pick(['ok', 'failed']),
+      ...(random.once(2) && { error: random.pick(['internal', 'upstream_error']) }),
+      ...(random.once(2) && { stream: true, ttft_ms: random.below(500) }),
+      prompt_tokens: random.below(3),
+      reasoning_tokens: random.below(3),
+      ms: random.below(1000),
+    })
+    metrics.observe(one)
+    const label = (name: string | undefined): string =>
+      name !== undefined && known.has(name) ? name : ''
+    const whose = {
+      user: label(one.user),
+      model: label(one.model),
+      served_model: label(one.served_model),
+      provider: label(one.provider),
+    }
+    const { outcome, status, error, ms, prompt_tokens: input = 0, ttft_ms: ttftMs } = one
+    count('aiproxy_requests_total', { ...whose, outcome, status: String(status) }, 1)
+    if (error !== undefined) count('aiproxy_errors_total', { code: error }, 1)
+    if (ms % 3 !== 0) count('aiproxy_cost_usd_total', whose, 0.5)
+    if (input > 0) count('aiproxy_tokens_total', { ...whose, type: 'input' }, input)
+    const thought = one.reasoning_tokens ?? 0
+    if (thought > 0) count('aiproxy_tokens_total', { ...whose, type: 'reasoning' }, thought)
+    const genAi = {
+      gen_ai_operation_name: one.api,
+      gen_ai_provider_name: whose.provider,
+      gen_ai_request_model: whose.model,
+      gen_ai_response_model: whose.served_model,
+    }
+    const duration = 'gen_ai_server_request_duration_seconds_count'
+    count(duration, { ...genAi, error_type: error ?? '' }, 1)
+    const first = 'gen_ai_server_time_to_first_token_seconds_count'
+    if (ttftMs !== undefined) count(first, genAi, 1)
+    const sizes = { ...genAi, gen_ai_token_type: 'input' }
+    count('gen_ai_client_token_usage_count', sizes, 1)
+    count('gen_ai_client_token_usage_sum', sizes, input)
+  }
+  const seen = new Map<string, number>()
+  for (const { samples } of page(metrics).values()) {
+    for (const { name, labels, value } of samples) {
+      const key = JSON.stringify([
+        name,
+        ...Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+      ])
+      seen.set(key, value)
+    }
+  }
+  assert.ok(expected.size > 300)
+  for (const [key, value] of expected) {
+    assert.equal(seen.get(key), value, key)
+  }
 })

@@ -123,7 +123,7 @@ test('a line written by hand is the very text of JSON.stringify', () => {
       assert.match(line, /^[ -~]{1,4096}$/)
     }
     // Else this would be a test of nothing.
-    if (oddness === 1_000_000) assert.ok(written > rounds * 0.8, `${written} lines`)
+    if (oddness === 1_000_000) assert.ok(written > rounds * 0.7, `${written} lines`)
     else assert.ok(written > 0 && written < rounds)
   }
 })

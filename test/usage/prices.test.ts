@@ -9,6 +9,7 @@ import {
   resolvePriceName,
 } from '../../src/usage/prices.ts'
 import type { Billable, PricedModel } from '../../src/usage/prices.ts'
+import { createRandom } from '../support/random.ts'
 
 const NOW = Date.UTC(2026, 10, 22)
 const NO_MODELS = new Map<string, PricedModel>()
@@ -321,5 +322,31 @@ test('every name of the table is found by itself', () => {
       const found = priceOf('m', atMs)
       assert.ok(found !== undefined, model)
     }
+  }
+})
+
+test('a moment as the log writes it has the price of the same moment in milliseconds', () => {
+  const random = createRandom(7)
+  const models = new Map<string, PricedModel>()
+  const providers = new Map<string, { baseUrl: string }>()
+  for (const row of PRICE_TABLE) {
+    const source: PriceSourceFacts = PRICE_SOURCES[row.source]
+    for (const host of source.hosts ?? ['127.0.0.1']) {
+      providers.set(host, { baseUrl: `https://${host}/v1` })
+      for (const upstreamName of row.models) {
+        models.set(`${host} ${upstreamName}`, { upstreamName, price: undefined, provider: host })
+      }
+    }
+  }
+  const priceOf = createPriceLookup(models, providers)
+  for (const name of models.keys()) {
+    const seen = new Set<unknown>()
+    for (let i = 0; i < 50; i++) {
+      const atMs = Date.UTC(2025, 0, 1) + random.below(3 * 365 * 86_400_000)
+      const rates = priceOf(name, new Date(atMs).toISOString())
+      assert.equal(rates, priceOf(name, atMs), `${name} at ${atMs}`)
+      seen.add(rates)
+    }
+    assert.ok(seen.size > 1 || !seen.has(undefined), `${name} has a price`)
   }
 })
