@@ -38,32 +38,38 @@ interface Rule {
   readonly steps: readonly Step[]
   /** As the notes name it. */
   readonly field: string
+  /** In the table: rules are looked at in its order. */
+  readonly place: number
 }
 
-/** A table in the order of its review: every request that crosses goes through it. */
+/** A table as it is reviewed: every request that crosses goes through it. */
 interface Review {
   readonly from: DialectName
   readonly to: DialectName
-  readonly refused: readonly Rule[]
-  readonly noted: readonly Rule[]
-  /** The top-level fields that it speaks of. */
-  readonly known: ReadonlySet<string>
+  /**
+   * The rules to look at, by the top-level field they begin with; none where the table only speaks of
+   * it. A body has few of the fields there are.
+   */
+  readonly rules: ReadonlyMap<string, readonly Rule[]>
 }
 
-const REVIEWS: readonly Review[] = FIDELITY.map(({ from, to, rows }) => ({
-  from,
-  to,
-  refused: rows.filter((row) => row.verdict === 'refuse').map(ruleOf),
-  noted: rows.filter((row) => row.verdict === 'note').map(ruleOf),
-  known: new Set(rows.map((row) => ruleOf(row).steps[0]?.key ?? '')),
-}))
+const REVIEWS: readonly Review[] = FIDELITY.map(({ from, to, rows }) => {
+  const rules = new Map<string, Rule[]>()
+  for (const [place, row] of rows.entries()) {
+    const rule = ruleOf(row, place)
+    const field = rule.steps[0]?.key ?? ''
+    const looked = row.verdict === 'refuse' || row.verdict === 'note' ? [rule] : []
+    rules.set(field, [...(rules.get(field) ?? []), ...looked])
+  }
+  return { from, to, rules }
+})
 
-function ruleOf(row: FidelityRow): Rule {
+function ruleOf(row: FidelityRow, place: number): Rule {
   const steps = row.path.split('.').map((step) => {
     const every = step.endsWith('[]')
     return { key: every ? step.slice(0, -2) : step, every }
   })
-  return { row, steps, field: row.path.replaceAll('[]', '') }
+  return { row, steps, field: row.path.replaceAll('[]', ''), place }
 }
 
 /**
@@ -80,17 +86,31 @@ export function reviewFields(
   const review = REVIEWS.find((candidate) => candidate.from === from && candidate.to === to)
   if (review === undefined) return
   const body = liftExtraBody(rawBody)
-  for (const rule of review.refused) {
-    if (asks(body, rule, 0)) refuseRow(rule, body)
+  let rules: readonly Rule[] = NO_RULES
+  let unknown: string[] | undefined
+  for (const field of Object.keys(body)) {
+    if (body[field] === null) continue
+    const found = review.rules.get(field)
+    if (found === undefined) (unknown ??= []).push(field)
+    else if (rules.length === 0) rules = found
+    else if (found.length > 0) rules = [...rules, ...found].sort(inTableOrder)
   }
-  for (const rule of review.noted) {
-    if (!asks(body, rule, 0)) continue
+  for (const rule of rules) {
+    if (rule.row.verdict === 'refuse' && asks(body, rule, 0)) refuseRow(rule, body)
+  }
+  for (const rule of rules) {
+    if (rule.row.verdict !== 'note' || !asks(body, rule, 0)) continue
     if (rule.row.hint === true) notes.announce(rule.field, 'dropped')
     else notes.add(rule.field, 'dropped')
   }
-  for (const field of Object.keys(body)) {
-    if (body[field] !== null && !review.known.has(field)) notes.add(field, 'dropped')
-  }
+  if (unknown === undefined) return
+  for (const field of unknown) notes.add(field, 'dropped')
+}
+
+const NO_RULES: readonly Rule[] = []
+
+function inTableOrder(left: Rule, right: Rule): number {
+  return left.place - right.place
 }
 
 /** The path, from `depth` on, leads to a value that asks for something. */
@@ -100,9 +120,9 @@ function asks(value: JsonValue, rule: Rule, depth: number): boolean {
   const member = isJsonObject(value) ? value[step.key] : undefined
   if (member === undefined || member === null) return false
   if (!step.every) return asks(member, rule, depth + 1)
-  return (
-    Array.isArray(member) && member.some((item) => item !== null && asks(item, rule, depth + 1))
-  )
+  if (!Array.isArray(member)) return false
+  for (const item of member) if (item !== null && asks(item, rule, depth + 1)) return true
+  return false
 }
 
 function refuseRow({ row, steps }: Rule, body: JsonObject): void {

@@ -40,6 +40,12 @@ function withRules<Rules>(
   return said.length === 0 ? base : { ...base, ...Object.fromEntries(said) }
 }
 
+/** Nothing is said over the tables, as for most models. */
+function isEmpty(overrides: RuleOverrides): boolean {
+  for (const _ in overrides) return false
+  return true
+}
+
 // Claude
 
 export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max'
@@ -151,7 +157,7 @@ export const CLAUDE_MODELS: ReadonlyMap<string, ClaudeModel> = new Map([
  */
 export function findClaudeModel(name: string, overrides?: RuleOverrides): ClaudeModel {
   const base = lookUpClaude(overrides?.like ?? name)
-  if (overrides === undefined || Object.keys(overrides).length === 0) return base
+  if (overrides === undefined || isEmpty(overrides)) return base
   return withRules(base, {
     maxOutputTokens: overrides.maxOutput,
     thinking: overrides.thinking,
@@ -174,11 +180,30 @@ function isClaudeEffort(word: ReasoningEffort): word is Effort {
   return word !== 'none' && word !== 'minimal'
 }
 
+/** The listed names by their first word: most of them need no look. */
+const CLAUDE_FAMILIES: ReadonlyMap<string, readonly string[]> = familiesOf(CLAUDE_MODELS.keys())
+
+function familiesOf(names: Iterable<string>): Map<string, string[]> {
+  const families = new Map<string, string[]>()
+  for (const name of names) {
+    const family = name.slice(0, name.indexOf('-'))
+    families.set(family, [...(families.get(family) ?? []), name])
+  }
+  return families
+}
+
+const ANY_FAMILY = new RegExp([...CLAUDE_FAMILIES.keys()].join('|'))
+
 function lookUpClaude(name: string): ClaudeModel {
-  const plain = name.toLowerCase().replaceAll(/[.@:_]/g, '-')
+  const small = name.toLowerCase()
+  if (!ANY_FAMILY.test(small)) return FOREIGN_TO_ANTHROPIC
+  const plain = small.replaceAll(/[.@:_]/g, '-')
   let best = ''
-  for (const key of CLAUDE_MODELS.keys()) {
-    if (key.length > best.length && containsModel(plain, key)) best = key
+  for (const [family, keys] of CLAUDE_FAMILIES) {
+    if (!plain.includes(family)) continue
+    for (const key of keys) {
+      if (key.length > best.length && containsModel(plain, key)) best = key
+    }
   }
   const known = CLAUDE_MODELS.get(best)
   if (known !== undefined) return known
@@ -295,7 +320,7 @@ export const OPENAI_MODELS: ReadonlyArray<readonly [RegExp, OpenAiModel]> = [
 /** The rules for a model behind one of OpenAI's APIs, by its name with or without a vendor's prefix. */
 export function findOpenAiModel(name: string, overrides?: RuleOverrides): OpenAiModel {
   const base = lookUpOpenAi(overrides?.like ?? name)
-  if (overrides === undefined || Object.keys(overrides).length === 0) return base
+  if (overrides === undefined || isEmpty(overrides)) return base
   const { sampling, efforts } = overrides
   return withRules(base, {
     // A model with an effort to choose reasons.
@@ -314,7 +339,12 @@ export function findOpenAiModel(name: string, overrides?: RuleOverrides): OpenAi
   })
 }
 
+/** All of them at once, for the many names that none of them matches. */
+const LISTED = new RegExp(OPENAI_MODELS.map(([pattern]) => pattern.source).join('|'))
+
 function lookUpOpenAi(name: string): OpenAiModel {
-  const bare = name.toLowerCase().replace(/^.*\//, '').replace(/^ft:/, '')
+  const last = name.slice(name.lastIndexOf('/') + 1).toLowerCase()
+  const bare = last.startsWith('ft:') ? last.slice('ft:'.length) : last
+  if (!LISTED.test(bare)) return FOREIGN_TO_OPENAI
   return OPENAI_MODELS.find(([pattern]) => pattern.test(bare))?.[1] ?? FOREIGN_TO_OPENAI
 }

@@ -15,6 +15,7 @@ import {
   setTopLevelValues,
 } from '../wire/json-edit.ts'
 import type { TopLevelEdit } from '../wire/json-edit.ts'
+import { writeBody } from '../wire/json-text.ts'
 
 /** What a caller sent, read as far as every target needs it. */
 export interface Inbound {
@@ -128,7 +129,7 @@ function translate(
       encoded.headers,
       traits.rules?.dropBetas,
     ),
-    body: JSON.stringify(encoded.body),
+    body: writeBody(encoded.body),
     stripUsage: false,
     hints: encoded.hints,
   }

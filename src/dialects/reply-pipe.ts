@@ -165,7 +165,7 @@ export function convertReply(
     }
   }
   const reply = restoreReply(target.decodeReply(parseReply(body)), context.hints)
-  return { ...factsOf(reply), body: JSON.stringify(caller.encodeReply(reply, context)) }
+  return toConverted(reply, writeReply(caller, reply, context))
 }
 
 /** A unary reply for a caller who asked for a stream: the same answer as events. */
@@ -178,7 +178,7 @@ export function replyToStream(
   const reply = restoreReply(target.decodeReply(parseReply(body)), context.hints)
   const encoder = caller.createStreamEncoder(context)
   const text = replyToEvents(reply).map((event) => encoder.push(event))
-  return { ...factsOf(reply), body: text.join('') }
+  return toConverted(reply, text.join(''))
 }
 
 /** Collects a streamed reply for a caller who asked for none. */
@@ -213,14 +213,19 @@ export function createReplyCollector(
       take(readTail(sse, decoder))
       if (builder.reply === undefined) throw unreadable()
       const reply = restoreReply(builder.reply, context.hints)
-      return { ...factsOf(reply), body: JSON.stringify(caller.encodeReply(reply, context)) }
+      return toConverted(reply, writeReply(caller, reply, context))
     },
   }
   return collector
 }
 
-function factsOf(reply: ChatReply): Omit<ConvertedReply, 'body'> {
+function writeReply(caller: Dialect, reply: ChatReply, context: ReplyContext): string {
+  return caller.writeReply?.(reply, context) ?? JSON.stringify(caller.encodeReply(reply, context))
+}
+
+function toConverted(reply: ChatReply, body: string): ConvertedReply {
   return {
+    body,
     usage: reply.usage,
     model: reply.model === '' ? undefined : reply.model,
     outputChars: charsUnlessTold(reply.usage, () => reply),

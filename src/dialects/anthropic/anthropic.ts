@@ -1,6 +1,6 @@
 import type { Dialect } from '../dialect.ts'
 import { decodeRequest } from './decode-request.ts'
-import { encodeReply } from './encode-reply.ts'
+import { encodeReply, writeReply } from './encode-reply.ts'
 import { createStreamEncoder } from './encode-stream.ts'
 import { decodeError } from './error.ts'
 import { relayEdits } from './relay-edits.ts'
@@ -15,6 +15,7 @@ export const anthropic: Dialect = {
   path: PATH,
   decodeRequest,
   encodeReply,
+  writeReply,
   createStreamEncoder,
   encodeRequest,
   decodeReply,

@@ -25,20 +25,23 @@ export function hasBreakpoint(body: JsonObject): boolean {
 /** Everything with a breakpoint, in the order of the cached prefix: tools, system, messages. */
 function findHolders(body: JsonObject): JsonObject[] {
   const holders: JsonObject[] = []
-  collect([...readArray(body['tools']), ...readArray(body['system'])], holders)
+  collect(readArray(body['tools']), holders)
+  collect(readArray(body['system']), holders)
   for (const message of readArray(body['messages'])) {
     if (!isJsonObject(message)) continue
     for (const block of readArray(message['content'])) {
       // The parts of a tool result can carry their own.
       if (isJsonObject(block)) collect(readArray(block['content']), holders)
-      collect([block], holders)
+      collectOne(block, holders)
     }
   }
   return holders
 }
 
 function collect(values: readonly JsonValue[], holders: JsonObject[]): void {
-  for (const value of values) {
-    if (isJsonObject(value) && isJsonObject(value['cache_control'])) holders.push(value)
-  }
+  for (const value of values) collectOne(value, holders)
+}
+
+function collectOne(value: JsonValue, holders: JsonObject[]): void {
+  if (isJsonObject(value) && isJsonObject(value['cache_control'])) holders.push(value)
 }

@@ -18,7 +18,10 @@ export function cacheControl(cache: CacheMark | undefined): { cache_control?: Ca
 }
 
 export function encodeText(part: TextPart): TextBlock[] {
-  return isBlank(part.text) ? [] : [{ type: 'text', text: part.text, ...cacheControl(part.cache) }]
+  if (isBlank(part.text)) return []
+  return part.cache === undefined
+    ? [{ type: 'text', text: part.text }]
+    : [{ type: 'text', text: part.text, ...cacheControl(part.cache) }]
 }
 
 /** The block for one part; none for blank text. `filesBeta`: ids of Anthropic's Files API are taken. */

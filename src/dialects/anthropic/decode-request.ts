@@ -31,7 +31,7 @@ import { decodeToolChoice, decodeTools } from './decode-tools.ts'
  * Top-level fields without a neutral place that belong to this language. Other names are not kept: in
  * another language the same word may mean another thing (`metadata`, `user`).
  */
-const EXTRAS: readonly string[] = [
+const EXTRAS: ReadonlySet<string> = new Set([
   'betas',
   'billing_policy',
   'cache_control',
@@ -48,7 +48,7 @@ const EXTRAS: readonly string[] = [
   'thread',
   'user_profile_id',
   'workspace_id',
-]
+])
 
 /**
  * What a Messages caller asked. `max_tokens: 0`, a request that only warms Anthropic's cache, is kept as
@@ -65,7 +65,7 @@ export function decodeRequest(body: JsonObject): ChatRequest {
   const tools = decodeTools(body['tools'], losses)
   const { choice, parallel } = decodeToolChoice(body['tool_choice'])
   const output = optionalObject(body['output_config'], 'output_config')
-  for (const [key, value] of Object.entries(output ?? {})) {
+  for (const [key, value] of output === undefined ? [] : Object.entries(output)) {
     if (key !== 'effort' && key !== 'format' && value !== null) {
       losses.push([
         key === 'task_budget' ? 'output_config.task_budget' : 'output_config',
@@ -91,12 +91,7 @@ export function decodeRequest(body: JsonObject): ChatRequest {
     endUser: readText(readObject(body['metadata'])?.['user_id']),
     serviceTier: decodeServiceTier(body['service_tier'], losses),
     legacyFunctions: false,
-    extras: Object.fromEntries(
-      EXTRAS.flatMap((name) => {
-        const value = body[name]
-        return value === undefined || value === null ? [] : [[name, value] as const]
-      }),
-    ),
+    extras: decodeExtras(body),
     losses: distinct(losses),
   }
 }
@@ -114,7 +109,20 @@ function refuseHeldConversation(body: JsonObject): void {
   )
 }
 
-function distinct(losses: readonly Loss[]): Loss[] {
+/** In the order of the list, whatever the caller's. */
+function decodeExtras(body: JsonObject): JsonObject {
+  const extras: JsonObject = {}
+  // Most requests have none, and a few fields are looked up sooner than all those that could be there.
+  if (!Object.keys(body).some((field) => EXTRAS.has(field))) return extras
+  for (const name of EXTRAS) {
+    const value = body[name]
+    if (value !== undefined && value !== null) extras[name] = value
+  }
+  return extras
+}
+
+function distinct(losses: readonly Loss[]): readonly Loss[] {
+  if (losses.length < 2) return losses
   return [...new Map(losses.map((loss) => [loss.join(';'), loss])).values()]
 }
 

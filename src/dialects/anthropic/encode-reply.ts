@@ -20,6 +20,7 @@ import type {
   StopReason,
 } from './reply-wire.ts'
 import { readToolInput } from './tool-input.ts'
+import { writeMessage } from './write-message.ts'
 
 /** The id a Messages caller sees: the provider's, in Anthropic's form; ours where it gave none. */
 export function messageId(id: string, requestId: string): string {
@@ -32,7 +33,7 @@ export function messageId(id: string, requestId: string): string {
  * block, because a client would send an empty one back and be refused. `usage` is always there, since
  * clients read it unasked; counts that nobody told are estimates.
  */
-export function encodeReply(reply: ChatReply, context: ReplyContext): JsonObject {
+export function encodeReply(reply: ChatReply, context: ReplyContext): ReplyMessage {
   const content = encodeContent(reply)
   const usage = encodeCounts(
     reply.usage,
@@ -40,7 +41,7 @@ export function encodeReply(reply: ChatReply, context: ReplyContext): JsonObject
     () => estimateTokens(outputChars(reply)),
   )
   const thinkingTokens = reply.usage?.reasoningTokens
-  const message: ReplyMessage = {
+  return {
     id: messageId(reply.id, context.requestId),
     type: 'message',
     role: 'assistant',
@@ -55,13 +56,20 @@ export function encodeReply(reply: ChatReply, context: ReplyContext): JsonObject
     container: null,
     diagnostics: null,
     usage: {
-      ...usage,
+      input_tokens: usage.input_tokens,
+      cache_creation_input_tokens: usage.cache_creation_input_tokens,
+      cache_read_input_tokens: usage.cache_read_input_tokens,
+      output_tokens: usage.output_tokens,
       output_tokens_details:
         thinkingTokens === undefined ? null : { thinking_tokens: thinkingTokens },
       service_tier: mapServiceTier(reply.serviceTier),
     },
   }
-  return message
+}
+
+/** {@link encodeReply} as JSON text. */
+export function writeReply(reply: ChatReply, context: ReplyContext): string {
+  return writeMessage(encodeReply(reply, context))
 }
 
 function encodeContent(reply: ChatReply): ReplyBlock[] {

@@ -14,6 +14,7 @@ import type {
   SystemMessage,
   ToolMessage,
   UserMessage,
+  UserPart,
 } from '../neutral.ts'
 import { cacheControl, encodePart, encodeText, isBlank } from './content.ts'
 import { fitName } from './ids.ts'
@@ -118,10 +119,19 @@ function addUser(
   path: string,
   filesBeta: boolean,
 ): void {
-  const blocks = message.parts.flatMap((part, index) =>
-    encodePart(part, `${path}.content[${index}]`, filesBeta),
-  )
+  const blocks = encodeParts(message.parts, path, filesBeta)
   if (blocks.length > 0) userTurn(turns).blocks.push(...blocks)
+}
+
+function encodeParts(
+  parts: readonly UserPart[],
+  path: string,
+  filesBeta: boolean,
+): ReturnType<typeof encodePart> {
+  const [only] = parts
+  // The paths are for errors; text has none.
+  if (only?.type === 'text' && parts.length === 1) return encodeText(only)
+  return parts.flatMap((part, index) => encodePart(part, `${path}.content[${index}]`, filesBeta))
 }
 
 function addResult(
@@ -164,9 +174,7 @@ function encodeResult(
   const [only, ...more] = message.parts
   if (only === undefined) return ''
   if (only.type === 'text' && only.cache === undefined && more.length === 0) return only.text
-  return message.parts.flatMap((part, index) =>
-    encodePart(part, `${path}.content[${index}]`, filesBeta),
-  )
+  return encodeParts(message.parts, path, filesBeta)
 }
 
 function addAssistant(
@@ -246,7 +254,8 @@ function writeTurns(
       continue
     }
     // Results must stand at the head: text before them is a 400.
-    messages.push({ role: 'user', content: [...turn.results, ...turn.blocks] })
+    const content = turn.results.length === 0 ? turn.blocks : [...turn.results, ...turn.blocks]
+    messages.push({ role: 'user', content })
     if (turn.system.length > 0) messages.push({ role: 'system', content: turn.system })
   }
   if (!turns.some((turn) => turn.role === 'user')) {

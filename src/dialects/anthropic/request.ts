@@ -4,7 +4,7 @@
 import { isJsonObject, readArray, readString, readText } from '../../wire/json.ts'
 import type { EncodedRequest, Notes, TargetTraits } from '../dialect.ts'
 import { isMarker } from '../marker.ts'
-import type { ChatMessage, ChatRequest, JsonObject } from '../neutral.ts'
+import type { ChatMessage, ChatRequest, JsonObject, JsonValue } from '../neutral.ts'
 import { hasBreakpoint, limitBreakpoints } from './cache.ts'
 import { isBlank } from './content.ts'
 import { encodeConversation } from './messages.ts'
@@ -40,7 +40,7 @@ export function encodeRequest(
   notes: Notes,
 ): EncodedRequest {
   const model = findClaudeModel(traits.model, traits.rules)
-  const betas = readArray(request.extras['betas']).flatMap((beta) => readText(beta) ?? [])
+  const betas = readBetas(request.extras['betas'])
   const { system, messages } = encodeConversation(
     request.messages,
     model,
@@ -94,6 +94,10 @@ export function encodeRequest(
   }
 }
 
+function readBetas(value: JsonValue | undefined): string[] {
+  return value === undefined ? [] : readArray(value).flatMap((beta) => readText(beta) ?? [])
+}
+
 /** The last assistant turn called a tool, and no signed thinking stands before the call. */
 function lastCallIsUnsigned(messages: readonly ChatMessage[]): boolean {
   const turn = messages.findLast((message) => message.role === 'assistant')
@@ -122,6 +126,7 @@ function outputConfig(
   format: JsonObject | undefined,
 ): JsonObject | undefined {
   const given = request.extras['output_config']
+  if (given === undefined && plan.effort === undefined && format === undefined) return undefined
   const output: JsonObject = {}
   if (plan.effort !== undefined) output['effort'] = plan.effort
   if (format !== undefined) output['format'] = format

@@ -28,6 +28,9 @@ export function encodeTools(
   manualThinking: boolean,
   notes: Notes,
 ): EncodedTools {
+  if (request.tools.length === 0 && request.toolChoice === undefined) {
+    return { tools: [], choice: undefined, customTools: [], toolNames: [] }
+  }
   const names = new Set<string>()
   const customTools: string[] = []
   const toolNames: Array<readonly [string, string]> = []

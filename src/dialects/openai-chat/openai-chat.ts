@@ -1,7 +1,7 @@
 import type { Dialect } from '../dialect.ts'
 import { encodeRequest } from './encode-request.ts'
 import { decodeError } from './error.ts'
-import { decodeReply, encodeReply, readReply } from './reply.ts'
+import { decodeReply, encodeReply, readReply, writeReply } from './reply.ts'
 import { decodeRequest } from './request.ts'
 import { createStreamDecoder } from './stream-decoder.ts'
 import { createStreamEncoder } from './stream.ts'
@@ -13,6 +13,7 @@ export const openaiChat: Dialect = {
   path: '/chat/completions',
   decodeRequest,
   encodeReply,
+  writeReply,
   createStreamEncoder,
   encodeRequest,
   decodeReply,

@@ -23,6 +23,7 @@ import { finishError, throwBodyError } from './error.ts'
 import { mapFinishFromWire, mapFinishToWire } from './finish.ts'
 import { argumentsText, madeUpId } from './messages.ts'
 import { encodeUsage, findUsage } from './usage.ts'
+import { writeCompletion } from './write-completion.ts'
 import type { ChatAnnotation, ChatCompletion, ChatReplyMessage, ChatToolCall } from './wire.ts'
 
 /** What a model's refusal says when its provider gave no words. */
@@ -35,7 +36,7 @@ export function completionId(id: string, requestId: string): string {
 }
 
 /** The reply as a Chat caller expects it: always exactly one choice. */
-export function encodeReply(reply: ChatReply, context: ReplyContext): JsonObject {
+export function encodeReply(reply: ChatReply, context: ReplyContext): ChatCompletion {
   const legacy = context.request?.legacyFunctions ?? false
   const completion: ChatCompletion = {
     id: completionId(reply.id, context.requestId),
@@ -55,6 +56,11 @@ export function encodeReply(reply: ChatReply, context: ReplyContext): JsonObject
   if (usage !== undefined) completion.usage = usage
   if (reply.serviceTier !== undefined) completion.service_tier = reply.serviceTier
   return completion
+}
+
+/** {@link encodeReply} as JSON text. */
+export function writeReply(reply: ChatReply, context: ReplyContext): string {
+  return writeCompletion(encodeReply(reply, context))
 }
 
 function encodeMessage(reply: ChatReply, legacy: boolean): ChatReplyMessage {

@@ -96,10 +96,18 @@ export function decodeRequest(rawBody: JsonObject): ChatRequest {
       readText(readObject(body['metadata'])?.['user_id']),
     serviceTier: readText(body['service_tier']),
     legacyFunctions: legacy,
-    extras: Object.fromEntries(
-      Object.entries(body).filter(([key, value]) => !READ.has(key) && value !== null),
-    ),
+    extras: decodeExtras(body),
   }
+}
+
+function decodeExtras(body: JsonObject): JsonObject {
+  const extras: Array<[string, JsonValue]> = []
+  for (const key of Object.keys(body)) {
+    const value = body[key]
+    if (!READ.has(key) && value !== undefined && value !== null) extras.push([key, value])
+  }
+  // Not set one by one: `__proto__` is a name like any other.
+  return extras.length === 0 ? {} : Object.fromEntries(extras)
 }
 
 /** Anthropic's `system` in a Chat body: a string or text blocks, before every other message. */
