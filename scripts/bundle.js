@@ -5,9 +5,11 @@
  * an `import` of `node:fs` evaluates all that it exports, streams included.
  *
  * Two passes. The first has esbuild cut the program along its `import()`s, without what nobody uses. The
- * second puts the many small pieces together in `start.cjs`, where each is still evaluated only when it
- * is asked for, and makes a file of each large one.
+ * second makes a file of each large piece, and puts the many small ones together: in `start.cjs` what
+ * `--version` needs, in a command's own file what only that needs, and the others in `main.cjs`, where each
+ * is still evaluated only when it is asked for. At last, what V8 makes of the files is kept beside them.
  */
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,11 +17,15 @@ import { build } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = join(ROOT, 'dist', 'aiproxy')
+const CODE_CACHE = join(ROOT, 'scripts', 'code-cache.js')
 const START = 'start.js'
 // The program of a thread of its own: a file whatever its size.
 const SECOND = 'second-worker.js'
+const SECOND_FILE = 'dist/src/usage/second-file.js'
 // To open a file takes about as long as to compile this much; all numbers of bytes are without comments.
 const SMALL_BYTES = 16_000
+// The piece a command begins with brings others along.
+const SMALL_COMMAND_BYTES = 4000
 
 const settings = {
   absWorkingDir: ROOT,
@@ -106,39 +112,86 @@ async function cut() {
   )
 }
 
-/** Writes one file: `contents` with every piece it needs, but for those that another file has. */
-async function pack(file, contents, { pieces, files }) {
-  const hasPiece = (name) => (files.get(name) ?? 'start.cjs') === file
+/** The names of the pieces that this one leads to, itself among them: by all its imports, or but those by `import()`. */
+function reach(name, pieces, { lazily, without }, found = new Set()) {
+  if (found.has(name) || name === without) return found
+  found.add(name)
+  const { imports, inputs } = pieces.get(name)
+  for (const { path, kind, external } of imports) {
+    if (external === true || !(lazily || kind === 'import-statement')) continue
+    reach(basename(path), pieces, { lazily, without }, found)
+  }
+  if (lazily && SECOND_FILE in inputs) reach(SECOND, pieces, { lazily, without }, found)
+  return found
+}
+
+/** By file of the bundle, the names of the pieces in it. */
+function distribute(pieces) {
+  const homes = new Map()
+  for (const name of reach(START, pieces, { lazily: false })) homes.set(name, 'start.cjs')
+  for (const [name, piece] of pieces) {
+    const limit = piece.entryPoint === undefined ? SMALL_BYTES : SMALL_COMMAND_BYTES
+    if (homes.has(name) || (piece.bytes <= limit && name !== SECOND)) continue
+    homes.set(name, nameFile(piece))
+  }
+  // What only one command leads to goes with that command; where two do, one of them leads to the other.
+  const all = reach(START, pieces, { lazily: true })
+  const owners = [...homes.keys()]
+    .filter((name) => name !== SECOND && pieces.get(name).entryPoint !== undefined)
+    .filter((name) => homes.get(name) !== 'start.cjs')
+    .map((name) => [homes.get(name), reach(START, pieces, { lazily: true, without: name })])
+    .toSorted(([, one], [, other]) => other.size - one.size)
+  for (const name of all) {
+    if (homes.has(name)) continue
+    const [file] = owners.find(([, others]) => !others.has(name)) ?? ['main.cjs']
+    homes.set(name, file)
+  }
+  const files = new Map()
+  for (const [name, file] of homes) files.set(file, [...(files.get(file) ?? []), name])
+  return files
+}
+
+/** Writes one file: its own pieces, and where those of other files are. */
+async function pack(file, { pieces, files }) {
+  const own = files.get(file)
   const bringPieces = {
     name: 'pieces',
     setup(run) {
-      run.onResolve({ filter: /^\.\/.*\.js$/ }, ({ path }) => {
-        const name = basename(path)
-        return files.has(name) && !hasPiece(name)
-          ? { path: `./${files.get(name)}`, external: true }
-          : { path: name, namespace: 'piece' }
-      })
+      run.onResolve({ filter: /^\.\/.*\.js$/ }, ({ path }) => ({
+        path: basename(path),
+        namespace: 'piece',
+      }))
       run.onLoad({ filter: /.*/, namespace: 'piece' }, ({ path: name }) => ({
-        contents: hasPiece(name) ? pieces.get(name).text : fromStart(name, pieces.get(name)),
+        contents: own.includes(name) ? pieces.get(name).text : fetchPiece(name, { pieces, files }),
       }))
     },
   }
   const { outputFiles } = await build({
     ...settings,
-    stdin: { contents, resolveDir: ROOT },
+    stdin: { contents: exportPieces(own), resolveDir: ROOT },
     format: 'cjs',
-    // So that `import()` of another file becomes a require() too.
+    // So that `import()` of another piece becomes a require() too.
     supported: { 'dynamic-import': false },
-    external: ['./start.cjs'],
+    external: ['./*.cjs'],
     plugins: [bringPieces],
   })
   writeFileSync(join(OUT, file), outputFiles[0].text)
 }
 
-/** A small piece for those who are not in start.cjs: its exports under their names, taken once. */
-function fromStart(name, { exports }) {
-  const names = exports.join(', ')
-  return `const { ${names} } = require('./start.cjs').pieces['${name}']()\nexport { ${names} }`
+/** What a file gives to the others: its only piece, or each of its pieces when it is asked for. */
+function exportPieces(names) {
+  if (names.length === 1) return `export * from './${names[0]}'`
+  const thunks = names.map((name) => `  '${name}': () => require('./${name}'),`)
+  const start = names.includes(START) ? `export { start } from './${START}'\n` : ''
+  return `${start}export const pieces = {\n${thunks.join('\n')}\n}`
+}
+
+/** A piece for those who are in another file: its exports under their names, taken once. */
+function fetchPiece(name, { pieces, files }) {
+  const [file, { length }] = [...files].find(([, names]) => names.includes(name))
+  const names = pieces.get(name).exports.join(', ')
+  const piece = `require('./${file}')${length === 1 ? '' : `.pieces['${name}']()`}`
+  return `const { ${names} } = ${piece}\nexport { ${names} }`
 }
 
 /** The file of a large piece: called after where it begins, or after what most of it is. */
@@ -168,27 +221,28 @@ function renderLicences(pieces) {
   return texts.join(`\n${'-'.repeat(80)}\n\n`)
 }
 
-const pieces = await cut()
-const files = new Map()
-const small = []
-for (const [name, piece] of pieces) {
-  if (name === START) continue
-  if (piece.bytes > SMALL_BYTES || name === SECOND) files.set(name, nameFile(piece))
-  else small.push(name)
+/** See scripts/code-cache.js. The program runs without, only slower: where it fails, that is said, and all. */
+function keepCode() {
+  const home = join(OUT, 'home')
+  mkdirSync(home)
+  const { status, stderr, error } = spawnSync(process.execPath, [CODE_CACHE], {
+    cwd: home,
+    env: { HOME: home, USERPROFILE: home, SystemRoot: process.env.SystemRoot },
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  rmSync(home, { recursive: true })
+  if (status !== 0) console.warn(`no compiled code is kept: ${error?.message ?? stderr}`)
 }
-const names = [...files.values(), 'start.cjs']
-if (new Set(names).size < names.length)
-  throw new Error(`two files of one name: ${names.join(', ')}`)
+
+const pieces = await cut()
+const files = distribute(pieces)
 
 rmSync(OUT, { recursive: true, force: true })
 mkdirSync(OUT, { recursive: true })
-const start = `export { start } from './${START}'
-export const pieces = {
-${small.map((name) => `  '${name}': () => require('./${name}'),`).join('\n')}
-}`
-await pack('start.cjs', start, { pieces, files })
-for (const [name, file] of files) {
+for (const file of files.keys()) {
   // oxlint-disable-next-line no-await-in-loop -- one after the other is quick enough: 0.1 s in all
-  await pack(file, `export * from './${name}'`, { pieces, files })
+  await pack(file, { pieces, files })
 }
 writeFileSync(join(OUT, 'LICENCES.txt'), renderLicences(pieces))
+keepCode()

@@ -159,16 +159,18 @@ export function cutMiddle(text: string, width: number): string {
   return head + ELLIPSIS + tail.replace(/^\p{M}+/u, '')
 }
 
+// ASCII, Latin letters, quotes and dashes, arrows, lines of tables: nearly every text, and one place each.
+// Patterns of Unicode's classes take long to compile, so that they stand where they are needed.
+const NARROW = /^[ -~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2190-\u21ff\u2500-\u257f]*$/
+
 /** Terminal places a text takes: two for wide East Asian characters and emoji, none for marks. */
 export function displayWidth(text: string): number {
-  if (/^[\u0020-\u007e]*$/.test(text)) return text.length
+  if (NARROW.test(text)) return text.length
   let width = 0
   for (const char of text) width += charWidth(char)
   return width
 }
 
-const NO_WIDTH = /[\p{Mn}\p{Me}\p{Cc}\p{Cf}\u1160-\u11ff]/u
-const EMOJI = /\p{Emoji_Presentation}/u
 // Wide and Fullwidth of UAX #11, https://www.unicode.org/reports/tr11/, in blocks.
 const WIDE: readonly (readonly [number, number])[] = [
   [0x1100, 0x115f],
@@ -192,7 +194,8 @@ const WIDE: readonly (readonly [number, number])[] = [
 function charWidth(char: string): number {
   const code = char.codePointAt(0) ?? 0
   if (code < 0x300) return code < 0x20 || (code >= 0x7f && code < 0xa0) ? 0 : 1
-  if (NO_WIDTH.test(char)) return 0
+  if (NARROW.test(char)) return 1
+  if (/[\p{Mn}\p{Me}\p{Cc}\p{Cf}\u1160-\u11ff]/u.test(char)) return 0
   if (WIDE.some(([from, to]) => code >= from && code <= to)) return 2
-  return EMOJI.test(char) ? 2 : 1
+  return /\p{Emoji_Presentation}/u.test(char) ? 2 : 1
 }

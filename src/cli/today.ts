@@ -1,8 +1,6 @@
 /** What each user did since local midnight, folded from the usage log, where that is cheap. */
 import { statSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
-import { costUsd, createPriceLookup } from '../usage/prices.ts'
-import { readUsageLogs } from '../usage/read.ts'
 import type { TodayUse } from './io.ts'
 
 // About a third of a second; `aiproxy users` is not the place to wait for more.
@@ -28,6 +26,9 @@ export async function readTodayUse(
   if (size === 0) return uses
   // A path with a wildcard in it would be taken for a pattern.
   if (size === undefined || size > CHEAP_BYTES || /[*?[]/.test(config.log)) return undefined
+  // Loaded where there is a log: most of a first `aiproxy users` would be this.
+  const { costUsd, createPriceLookup } = await import('../usage/prices.ts')
+  const { readUsageLogs } = await import('../usage/read.ts')
   const midnight = new Date(nowMs)
   midnight.setHours(0, 0, 0, 0)
   const priceOf = createPriceLookup(config.models, config.providers)

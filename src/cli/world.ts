@@ -5,6 +5,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { ProbeReply, StopSignal, World } from './io.ts'
+import { createOutput, writeTo } from './output.ts'
 import { openTerminalSink } from './terminal-sink.ts'
 import { readVersion } from './version.ts'
 
@@ -28,25 +29,39 @@ export function createWorld(): World {
     if (whenStdoutGoes.size === 0) process.exit(0)
     for (const listener of whenStdoutGoes) listener()
   }
-  process.stdout.on('error', onStdoutError)
-  process.stderr.on('error', () => {})
+  const stdout = createOutput({
+    late: isLate(1),
+    open: () => process.stdout.on('error', onStdoutError),
+    write: writeTo(1),
+  })
+  const stderr = createOutput({
+    late: isLate(2),
+    open: () => process.stderr.on('error', () => {}),
+    write: writeTo(2),
+  })
+  /** For who has more to do than to wait until somebody reads. */
+  const openOutputs = (): void => {
+    stdout.open()
+    stderr.open()
+  }
 
   return {
-    stdout: process.stdout,
-    stderr: process.stderr,
+    stdout,
+    stderr,
     openStdin: () => process.stdin,
     stdinIsPiped: isPiped(0),
     env: process.env,
     cwd: currentDirectory(),
     home: homeOf(process.env, homedir),
     openSink(name) {
-      const stream = process[name]
-      const { stdin, stdout, stderr, platform } = process
+      const stream = name === 'stdout' ? stdout.open() : stderr.open()
       const terminal = stream.isTTY
         ? openTerminalSink({
             descriptor: name === 'stdout' ? 1 : 2,
-            platform,
-            allTerminals: [stdin, stdout, stderr].every(({ isTTY }) => isTTY),
+            platform: process.platform,
+            allTerminals: [process.stdin, process.stdout, process.stderr].every(
+              ({ isTTY }) => isTTY,
+            ),
             onError: name === 'stdout' ? onStdoutError : () => {},
           })
         : undefined
@@ -75,6 +90,7 @@ export function createWorld(): World {
       }
     },
     onSignal: (listener) => {
+      openOutputs()
       const take = (signal: StopSignal) => (): void => {
         listener(signal)
       }
@@ -91,6 +107,7 @@ export function createWorld(): World {
       }
     },
     onHangUp: (listener) => {
+      openOutputs()
       // There it only means that the console window was closed; some ten seconds are left.
       if (process.platform === 'win32') {
         const closed = (): void => {
@@ -127,6 +144,7 @@ export function createWorld(): World {
     },
     watchConfig: async (options) => (await import('../config/watch.ts')).watchConfig(options),
     onStdoutGone: (listener) => {
+      openOutputs()
       whenStdoutGoes.add(listener)
       return () => {
         whenStdoutGoes.delete(listener)
@@ -203,6 +221,11 @@ function isPiped(descriptor: number): boolean {
     // Closed by whoever started us.
     return false
   }
+}
+
+/** Whether Node's stream for an output can wait; on Windows a pipe may be one that only the stream can write. */
+function isLate(descriptor: number): boolean {
+  return process.platform !== 'win32' && isPiped(descriptor)
 }
 
 function currentDirectory(): string {

@@ -165,8 +165,10 @@ export function parseBaseUrl(text: string): Parsed<string> {
   if (/^[a-z+.-]+:\/\/[^/?#]*@/i.test(text)) {
     return { wrong: 'a user name or password does not belong in a base_url; use api_key' }
   }
-  // The URL parser would drop tabs and line ends and turn backslashes round in silence.
-  const url = /[\s\p{C}\\]/u.test(text) || !URL.canParse(text) ? undefined : new URL(text)
+  // The URL parser would drop tabs and line ends and turn backslashes round in silence. Most URLs have but
+  // letters and signs; the pattern of all that is none is slow to compile.
+  const isPlain = /^[!-[\]-~]*$/.test(text) || !/[\s\p{C}\\]/u.test(text)
+  const url = isPlain && URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:\/\//i.test(text)) {
     return { wrong: `${show(text)} is not a URL; write https://host/path` }
   }
@@ -264,6 +266,7 @@ export function parseAuditPath(text: string): Parsed<string> {
 /** A path to write to, or `-`. */
 export function parseLogPath(text: string): Parsed<string> {
   if (text.trim() === '') return { wrong: 'is empty; write a path, or "-" for stdout' }
-  if (/\p{Cc}/u.test(text)) return { wrong: `${show(text)} holds a control character` }
+  if (/[^ -~]/.test(text) && /\p{Cc}/u.test(text))
+    return { wrong: `${show(text)} holds a control character` }
   return { value: text }
 }

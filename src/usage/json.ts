@@ -5,13 +5,12 @@
  */
 
 const NOT_PLAIN = /[^ -~]/
-const UNSAFE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** JSON text, as JSON.stringify made it, with every control and format character in it \u-escaped. */
 export function escapeJson(json: string): string {
   // Nearly every log line is plain ASCII, and this is the quicker question.
   if (!NOT_PLAIN.test(json)) return json
-  return json.replace(UNSAFE, (char) => {
+  return json.replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => {
     let escaped = ''
     for (let i = 0; i < char.length; i++) {
       escaped += `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`

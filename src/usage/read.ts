@@ -6,8 +6,6 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import type { Dirent } from 'node:fs'
 import { isAbsolute, join, posix, sep, win32 } from 'node:path'
-import { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { globToRegExp } from './glob.ts'
 import { isWorthHalving, readHalved } from './halves.ts'
@@ -182,6 +180,9 @@ async function readGzip(
   name: string,
   counts: LineCounts,
 ): Promise<void> {
+  // Most logs are not packed, and to load these takes a fifth of what Node itself does to start.
+  const { createGunzip } = await import('node:zlib')
+  const { Readable } = await import('node:stream')
   const gunzip = createGunzip({ chunkSize: BLOCK_BYTES })
   const source = Readable.from(packed, { objectMode: false })
   source.on('error', (error) => gunzip.destroy(error))
