@@ -13,7 +13,6 @@ import { ProxyError } from '../errors/proxy-error.ts'
 import type { Target } from '../routing/targets.ts'
 import type { UseOf } from '../usage/past-use.ts'
 import type { UsageRecord } from '../usage/record.ts'
-import { msOfIso } from '../wire/timestamp.ts'
 
 type HeaderPairs = ReadonlyArray<readonly [string, string]>
 
@@ -73,7 +72,7 @@ export class Allowance {
   settle(record: UsageRecord): void {
     if (record.outcome === 'refused') this.#reservation?.release()
     else if (this.#reservation !== undefined) {
-      const { tokens, costUsd } = this.#useOf(record, msOfIso(record.ts))
+      const { tokens, costUsd } = this.#useOf(record, record.ts)
       this.#reservation.settle({ tokens, costUsd, servedModel: record.served_model })
     }
   }
