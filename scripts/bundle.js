@@ -134,7 +134,7 @@ function distribute(pieces) {
     if (homes.has(name) || (piece.bytes <= limit && name !== SECOND)) continue
     homes.set(name, nameFile(piece))
   }
-  // What only one command leads to goes with that command; where two do, one of them leads to the other.
+  // What only one command leads to goes with that command; of several such, with the one that leads to fewest.
   const all = reach(START, pieces, { lazily: true })
   const owners = [...homes.keys()]
     .filter((name) => name !== SECOND && pieces.get(name).entryPoint !== undefined)
