@@ -32,48 +32,51 @@ export function writeStringOrNull(text: string | null): string {
 }
 
 // Where the text of a request stands, in all dialects. What else it has is small, or schemas: many names
-// and no text, at which JSON.stringify is as good.
-const WORDY: ReadonlySet<string> = new Set(['messages', 'input', 'system', 'instructions'])
+// and little text, at which JSON.stringify is better.
+const WORDY: ReadonlySet<string> = new Set(['messages', 'input', 'system'])
+// From here on a text counts for more than the names around it, and a body may hold such texts.
+const LONG_CHARS = 256
+const LONG_BODY_BYTES = 2048
+// Deep enough for an image in a tool's result; the stack is not for others to fill.
+const MAX_DEPTH = 8
 
-/** A request's body as JSON.stringify writes it. */
-export function writeBody(body: JsonObject): string {
+/** A request's body as JSON.stringify writes it. It was made from one of `bytes`. */
+export function writeBody(body: JsonObject, bytes: number): string {
+  if (bytes < LONG_BODY_BYTES) return JSON.stringify(body)
   let text = '{'
   for (const key of Object.keys(body)) {
     const value = body[key]
     if (value === undefined) continue
-    const written = WORDY.has(key) ? writeValue(value, MAX_DEPTH) : writePlain(value)
+    const written = WORDY.has(key) ? writeValue(value, MAX_DEPTH) : JSON.stringify(value)
     text += `${text.length === 1 ? '' : ','}${writeString(key)}:${written}`
   }
   return `${text}}`
 }
 
-// The stack is not for others to fill: below, JSON.stringify has its own ways.
-const MAX_DEPTH = 32
-
 function writeValue(value: JsonValue, depth: number): string {
-  if (typeof value !== 'object' || value === null || depth === 0) return writePlain(value)
+  if (typeof value === 'string') return writeString(value)
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (!hasLongText(value, depth)) return JSON.stringify(value)
+  let text = ''
   if (Array.isArray(value)) {
-    let items = '['
-    for (const item of value) {
-      items += `${items.length === 1 ? '' : ','}${writeValue(item, depth - 1)}`
-    }
-    return `${items}]`
+    for (const item of value) text += `${text === '' ? '' : ','}${writeValue(item, depth - 1)}`
+    return `[${text}]`
   }
-  let members = '{'
   for (const key of Object.keys(value)) {
     const member = value[key]
     if (member === undefined) continue
-    const name = FREQUENT.has(key) ? `"${key}"` : writeString(key)
-    members += `${members.length === 1 ? '' : ','}${name}:${writeValue(member, depth - 1)}`
+    text += `${text === '' ? '' : ','}${writeString(key)}:${writeValue(member, depth - 1)}`
   }
-  return `${members}}`
+  return `{${text}}`
 }
 
-// Names of which it is known that nothing in them is to be escaped.
-const FREQUENT: ReadonlySet<string> = new Set(['role', 'content', 'type', 'text'])
-
-function writePlain(value: JsonValue): string {
-  if (typeof value === 'string') return writeString(value)
-  if (typeof value === 'number' && Number.isFinite(value)) return `${value}`
-  return JSON.stringify(value)
+function hasLongText(value: JsonValue, depth: number): boolean {
+  if (typeof value === 'string') return value.length >= LONG_CHARS
+  if (typeof value !== 'object' || value === null || depth === 0) return false
+  if (Array.isArray(value)) {
+    for (const item of value) if (hasLongText(item, depth - 1)) return true
+    return false
+  }
+  for (const key in value) if (hasLongText(value[key] ?? null, depth - 1)) return true
+  return false
 }
