@@ -52,7 +52,12 @@ function randomValue(random: Random, depth: number): JsonValue {
     case 3:
       return random.once(2)
     case 4:
-      return random.pick(['user', 'x'.repeat(300), '\n'.repeat(300), `${'"'.repeat(300)}\u0007`])
+      return random.pick([
+        'user',
+        'x'.repeat(1100),
+        `${'y'.repeat(1100)}\n`,
+        `${'z'.repeat(1100)}\u0007`,
+      ])
     case 5:
       return Array.from({ length: random.below(4) }, () => randomValue(random, depth - 1))
     default:
@@ -100,7 +105,7 @@ test('bodies of every shape are written as JSON.stringify writes them', () => {
 })
 
 test('a body nested deeper than any conversation is written all the same', () => {
-  let value: JsonValue = 'x'.repeat(1000)
+  let value: JsonValue = 'x'.repeat(2000)
   for (let level = 0; level < 200; level += 1) value = level % 2 === 0 ? [value] : { a: value }
   assert.equal(writeBody({ messages: value }, 10_000), JSON.stringify({ messages: value }))
 })
