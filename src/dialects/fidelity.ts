@@ -93,7 +93,7 @@ export function reviewFields(
     const found = review.rules.get(field)
     if (found === undefined) (unknown ??= []).push(field)
     else if (rules.length === 0) rules = found
-    else if (found.length > 0) rules = [...rules, ...found].sort(inTableOrder)
+    else if (found.length > 0) rules = [...rules, ...found].toSorted(inTableOrder)
   }
   for (const rule of rules) {
     if (rule.row.verdict === 'refuse' && asks(body, rule, 0)) refuseRow(rule, body)

@@ -129,7 +129,7 @@ function translate(
       encoded.headers,
       traits.rules?.dropBetas,
     ),
-    body: writeBody(encoded.body),
+    body: writeBody(encoded.body, inbound.body.length),
     stripUsage: false,
     hints: encoded.hints,
   }

@@ -52,7 +52,12 @@ function randomValue(random: Random, depth: number): JsonValue {
     case 3:
       return random.once(2)
     case 4:
-      return random.pick(['user', 'x'.repeat(40), '\n'.repeat(30)])
+      return random.pick([
+        'user',
+        'x'.repeat(1100),
+        `${'y'.repeat(1100)}\n`,
+        `${'z'.repeat(1100)}\u0007`,
+      ])
     case 5:
       return Array.from({ length: random.below(4) }, () => randomValue(random, depth - 1))
     default:
@@ -93,12 +98,14 @@ test('bodies of every shape are written as JSON.stringify writes them', () => {
   for (let left = 5_000; left > 0; left -= 1) {
     const body = randomObject(random, 4)
     body['messages'] = randomValue(random, 4)
-    assert.equal(writeBody(body), JSON.stringify(body))
+    for (const bytes of [100, 10_000]) {
+      assert.equal(writeBody(body, bytes), JSON.stringify(body))
+    }
   }
 })
 
 test('a body nested deeper than any conversation is written all the same', () => {
-  let value: JsonValue = 'x'
+  let value: JsonValue = 'x'.repeat(2000)
   for (let level = 0; level < 200; level += 1) value = level % 2 === 0 ? [value] : { a: value }
-  assert.equal(writeBody({ messages: value }), JSON.stringify({ messages: value }))
+  assert.equal(writeBody({ messages: value }, 10_000), JSON.stringify({ messages: value }))
 })

@@ -12,7 +12,7 @@ import { fitName } from './ids.ts'
 /** A replacement of `messages` where one is needed; a turn that only held our thinking is left out. */
 export function relayEdits(body: JsonObject): TopLevelEdit[] {
   const messages = readArray(body['messages'])
-  // Nearly every body: nothing to look into, or nothing found.
+  // Plain text has nothing to look into.
   if (!messages.some((message) => isJsonObject(message) && Array.isArray(message['content']))) {
     return []
   }
