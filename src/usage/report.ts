@@ -11,7 +11,7 @@
  * - `latency`: the whole time of every request that was not refused.
  */
 import { addToBill, billingOf } from './prices.ts'
-import type { Bill, PriceOf } from './prices.ts'
+import type { Bill, Billing, PriceOf, Rates } from './prices.ts'
 import { globToRegExp } from './glob.ts'
 import {
   CACHED,
@@ -117,13 +117,25 @@ export interface Place extends RecordKind {
   /** The stretch of time for which the rest holds; NaN before the first record. */
   slot: number
   row: Tally
+  /** Of its model. */
+  readonly price: PriceNow
+  /** How requests are billed that took and gave tokens. */
+  readonly billing: Billing
   /** Where the row's tokens at this price are added up; `undefined` where there is no price. */
   bill: Bill | undefined
+}
+
+/** The price of a model at the time it was last asked for; few models stand in many places. */
+interface PriceNow {
+  readonly model: string | undefined
+  slot: number
+  rates: Rates | undefined
 }
 
 export const GROUP_LIMIT = 100_000
 const OTHERS = '(others)'
 const PAIR_LIMIT = 1000
+const PRICE_LIMIT = 1000
 // Every time zone's changes fall on a quarter of an hour, and so do those of prices.
 const SLOT_MS = 900_000
 const SLOT_LIMIT = 100_000
@@ -133,6 +145,8 @@ export function createReport(options: ReportOptions): ReportFold {
   const { by, priceOf, trends = false, groupLimit = GROUP_LIMIT } = options
   const wanted = createFilter(options.filters)
   const readers = by.map((key) => groupReader(key, options.zone))
+  const isTimed = by.some((key) => isTime(key))
+  const prices = new Map<string | undefined, PriceNow>()
   const groups: GroupNode = { row: undefined, below: new Map() }
   const rows: Tally[] = []
   const nowhere = createTally([], false)
@@ -157,12 +171,27 @@ export function createReport(options: ReportOptions): ReportFold {
   }
 
   /** Finds what changes with time: the row of this day or hour, the price of this day. */
-  function settle(place: Place, tsMs: number): void {
-    const { names } = place
-    place.row = rowOf(readers.map((read) => read(names, tsMs)))
-    const model = names.served_model ?? names.model
-    const rates = model === undefined ? undefined : priceOf?.(model, tsMs)
+  function settle(place: Place, tsMs: number, slot: number): void {
+    const { names, price, row } = place
+    if (isTimed || row === nowhere) place.row = rowOf(readers.map((read) => read(names, tsMs)))
+    place.slot = slot
+    if (priceOf === undefined || price.model === undefined) return
+    if (price.slot !== slot) {
+      price.rates = priceOf(price.model, tsMs)
+      price.slot = slot
+    }
+    const { rates } = price
+    if (row === place.row && rates === place.bill?.rates) return
     place.bill = rates === undefined ? undefined : billOf(place.row, rates)
+  }
+
+  function priceNow(model: string | undefined): PriceNow {
+    let price = prices.get(model)
+    if (price === undefined) {
+      price = { model, slot: NaN, rates: undefined }
+      if (prices.size < PRICE_LIMIT) prices.set(model, price)
+    }
+    return price
   }
 
   function addRow(group: readonly (string | undefined)[]): Tally {
@@ -199,6 +228,8 @@ export function createReport(options: ReportOptions): ReportFold {
       failover: isFailover(names),
       slot: NaN,
       row: nowhere,
+      price: priceNow(names.served_model ?? names.model),
+      billing: billingOf(names, 1, 1),
       bill: undefined,
     }
   }
@@ -207,17 +238,19 @@ export function createReport(options: ReportOptions): ReportFold {
     if (!place.wanted) return
     const tsMs = figures[TS_MS]!
     const slot = Math.floor(tsMs / SLOT_MS)
-    if (slot !== place.slot) {
-      settle(place, tsMs)
-      place.slot = slot
-    }
-    const { names, row } = place
+    if (slot !== place.slot) settle(place, tsMs, slot)
+    const { names } = place
     if (place.failover) countPair(names.model ?? '', names.served_model ?? '')
-    addRecord(row, place, figures)
-    if (priceOf === undefined) return
+    addRecord(place.row, place, figures)
+    if (priceOf !== undefined) countCost(place, figures)
+  }
+
+  function countCost(place: Place, figures: Figures): void {
+    const { names, row } = place
     const prompt = figures[PROMPT]!
     const completion = figures[COMPLETION]!
-    const billing = billingOf(names, prompt, completion)
+    const isUsual = prompt > 0 && completion > 0
+    const billing = isUsual ? place.billing : billingOf(names, prompt, completion)
     if (billing === 'made-up') return
     if (billing === 'priced' && place.bill !== undefined) {
       addToBill(place.bill, {
@@ -301,6 +334,10 @@ function isFailover(usage: LoggedNames): boolean {
     usage.model !== undefined &&
     usage.served_model !== usage.model
   )
+}
+
+function isTime(key: GroupKey): boolean {
+  return key === 'hour' || key === 'day' || key === 'week' || key === 'month'
 }
 
 function createFilter(filters: UsageFilters): (usage: LoggedNames) => boolean {
