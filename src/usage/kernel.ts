@@ -9,7 +9,15 @@ import type { Code, FunctionDraft, Local, Operand } from './assembler.ts'
 import { ABSENT, FIGURES, PROMPT, TS_MS } from './logged.ts'
 import { END } from './shapes.ts'
 import { CHILD, FIGURES_AT, FIRSTS_AT, FOLLOWS, FOUND_AT, FOUND_NODE } from './tables.ts'
-import { FOUND_USER, HASH_PLACES, HOUR_AT, LENGTH, MASKS_AT, NODES_AT } from './tables.ts'
+import {
+  FOUND_USER,
+  HASH_PLACES,
+  HOUR_AT,
+  LENGTH,
+  MASKS_AT,
+  MASK_BYTES,
+  NODES_AT,
+} from './tables.ts'
 import { NODE_WORDS, SIBLING, TABLE_BYTES, TEXT, TEXTS_AT, USERS_AT } from './tables.ts'
 import { USER_PLACES, USER_PLACES_AT, USER_WORDS } from './tables.ts'
 
@@ -264,22 +272,25 @@ function differs(draft: FunctionDraft, place: Operand, text: Operand, length: Op
   const from = draft.local('i32')
   const left = draft.local('i32')
   const difference = draft.local('v128')
-  const here = v128.xor(line128(at), v128.load(from, TEXTS_AT))
+  const here = (offset: number): Code =>
+    v128.xor(v128.load(at, LINES_AT + offset), v128.load(from, TEXTS_AT + offset))
   // As many bytes of ones as there are left, zeros behind.
-  const mask = v128.load(i32.sub(VECTOR_BYTES, left), MASKS_AT)
+  const masked = (offset: number): Code =>
+    v128.and(here(offset), v128.load(i32.sub(MASK_BYTES, left), MASKS_AT + offset))
   return [
     at.set(place),
     from.set(text),
     left.set(length),
     difference.set(v128.each(0)),
+    // Most texts are shorter: without a loop there is nothing to be guessed wrong.
     loopWhile(
-      i32.gt(left, VECTOR_BYTES),
-      difference.set(v128.or(difference, here)),
-      at.set(i32.add(at, VECTOR_BYTES)),
-      from.set(i32.add(from, VECTOR_BYTES)),
-      left.set(i32.sub(left, VECTOR_BYTES)),
+      i32.gt(left, MASK_BYTES),
+      difference.set(v128.or(difference, v128.or(here(0), here(VECTOR_BYTES)))),
+      at.set(i32.add(at, MASK_BYTES)),
+      from.set(i32.add(from, MASK_BYTES)),
+      left.set(i32.sub(left, MASK_BYTES)),
     ),
-    v128.any(v128.or(difference, v128.and(here, mask))),
+    v128.any(v128.or(difference, v128.or(masked(0), masked(VECTOR_BYTES)))),
   ]
 }
 

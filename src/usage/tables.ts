@@ -13,9 +13,9 @@ export const HOUR_AT = 128
 export const FOUND_AT = 160
 export const FOUND_USER = 0
 export const FOUND_NODE = 1
-/** For the kernel alone: sixteen bytes of ones, sixteen of zeros. */
+/** For the kernel alone: so many bytes of ones, and as many of zeros. */
 export const MASKS_AT = 192
-export const MASK_BYTES = 16
+export const MASK_BYTES = 32
 
 /** More than any log of ours has; of a log with more than that, the rest is read the slow way. */
 export const USER_LIMIT = 1 << 14
