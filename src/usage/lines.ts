@@ -66,6 +66,8 @@ const BLOCK_BYTES = 256 * 1024
 const BUFFER_BYTES = LINE_LIMIT_BYTES + BLOCK_BYTES + SCAN_AHEAD_BYTES
 // A smaller log is read before a kernel has paid for its making.
 const KERNEL_BYTES = 512 * 1024
+// So many lines outside the window are read, for their shapes.
+const OUTSIDE_LESSONS = 1000
 // Combinations of names that are remembered; beyond that all of them are asked for again.
 const PLACE_LIMIT = 50_000
 const LINE_FEED = 0x0a
@@ -188,6 +190,14 @@ export function createLineReader(
     if (bad) skip()
   }
 
+  /** Most logs have few shapes: once the kernel knows them it passes such lines more quickly. */
+  function learnOutside(start: number, end: number): void {
+    if (scanner.lessons >= OUTSIDE_LESSONS) return
+    const line = parseLine(buffer.subarray(start, end))
+    if (line !== undefined) learnLine(scanner, start, end, line)
+    else scanner.lessons++
+  }
+
   return {
     space() {
       return buffer.subarray(held, held + BLOCK_BYTES)
@@ -237,6 +247,7 @@ export function createLineReader(
           if (nextHead > lineEnd) {
             counts.lines++
             seeTime(tsMs)
+            if (kernel !== undefined) learnOutside(start, lineEnd)
             start = lineEnd + 1
             continue
           }

@@ -28,7 +28,7 @@ export interface LineScanner {
   readonly shapes: Shapes
   /** By number, from 1. */
   readonly users: (string | undefined)[]
-  /** Lines that were learnt from. */
+  /** Lines that were learnt from, or could not be. */
   lessons: number
 }
 

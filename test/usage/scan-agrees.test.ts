@@ -20,6 +20,8 @@ import { feed } from './feed.ts'
 
 const EVERYTHING: TimeSpan = { sinceMs: -Infinity, untilMs: Infinity }
 
+const SECOND_HOUR_MS = Date.UTC(2026, 10, 22, 1)
+
 interface Reading {
   readonly usages: LoggedUsage[]
   readonly counts: LineCounts
@@ -98,6 +100,7 @@ function readQuickly(
   log: Buffer,
   pieceBytes: number,
   expectedBytes: number,
+  span = EVERYTHING,
 ): Reading & { scanned: number } {
   const usages: LoggedUsage[] = []
   const counts = createCounts()
@@ -123,7 +126,7 @@ function readQuickly(
       })
     },
   }
-  const reader = createLineReader('log', EVERYTHING, counts, sink, expectedBytes)
+  const reader = createLineReader('log', span, counts, sink, expectedBytes)
   feed(reader, log, pieceBytes)
   return { usages, counts, scanned }
 }
@@ -256,6 +259,12 @@ test('the scanner and JSON.parse say the same of every log, whole or damaged, cu
           scanned += quick.scanned
           records += quick.usages.length
         }
+        const span = { sinceMs: SECOND_HOUR_MS, untilMs: SECOND_HOUR_MS + 3_600_000 }
+        const some = readQuickly(log, pieceBytes, 0, span)
+        assert.deepEqual(
+          { ...readQuickly(log, pieceBytes, Infinity, span), scanned: 0 },
+          { ...some, scanned: 0 },
+        )
       },
     ),
     { numRuns: Number(process.env['SCAN_RUNS'] ?? 500) },
