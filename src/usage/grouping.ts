@@ -32,9 +32,33 @@ function createNameTest(
   }
 }
 
-/** Whether records of one kind can belong to several groups, by their time. */
-export function isTime(key: GroupKey): boolean {
-  return key === 'hour' || key === 'day' || key === 'week' || key === 'month'
+/**
+ * Numbers the stretches of time that the keys tell apart, from 0: given a quarter of an hour and an instant
+ * in it. `undefined` where no key is about time.
+ */
+export function createBuckets(
+  by: readonly GroupKey[],
+  zone: Zone,
+): ((slot: number, tsMs: number) => number) | undefined {
+  const labels = by.filter((key) => isTime(key)).map((key) => labelReader(key, zone))
+  if (labels.length === 0) return undefined
+  const numbers = new Map<string, number>()
+  let count = 0
+  let lastSlot = NaN
+  let lastNumber = 0
+  return (slot, tsMs) => {
+    if (slot === lastSlot) return lastNumber
+    const label = labels.map((read) => read(tsMs)).join(' ')
+    let number = numbers.get(label)
+    if (number === undefined) {
+      number = count++
+      if (numbers.size >= SLOT_LIMIT) numbers.clear()
+      numbers.set(label, number)
+    }
+    lastSlot = slot
+    lastNumber = number
+    return number
+  }
 }
 
 /** Gives a record's value of one key. */
@@ -57,24 +81,35 @@ export function groupReader(
     case 'day':
     case 'week':
     case 'month': {
-      const labels = new Map<number, string>()
-      let lastSlot = NaN
-      let lastLabel = ''
-      return (_names, tsMs) => {
-        const slot = Math.floor(tsMs / SLOT_MS)
-        if (slot === lastSlot) return lastLabel
-        let label = labels.get(slot)
-        if (label === undefined) {
-          label = renderBucket(key, slot * SLOT_MS, zone)
-          if (labels.size >= SLOT_LIMIT) labels.clear()
-          labels.set(slot, label)
-        }
-        lastSlot = slot
-        lastLabel = label
-        return label
-      }
+      const label = labelReader(key, zone)
+      return (_names, tsMs) => label(tsMs)
     }
     default:
       return key satisfies never
+  }
+}
+
+type TimeKey = 'hour' | 'day' | 'week' | 'month'
+
+function isTime(key: GroupKey): key is TimeKey {
+  return key === 'hour' || key === 'day' || key === 'week' || key === 'month'
+}
+
+function labelReader(key: TimeKey, zone: Zone): (tsMs: number) => string {
+  const labels = new Map<number, string>()
+  let lastSlot = NaN
+  let lastLabel = ''
+  return (tsMs) => {
+    const slot = Math.floor(tsMs / SLOT_MS)
+    if (slot === lastSlot) return lastLabel
+    let label = labels.get(slot)
+    if (label === undefined) {
+      label = renderBucket(key, slot * SLOT_MS, zone)
+      if (labels.size >= SLOT_LIMIT) labels.clear()
+      labels.set(slot, label)
+    }
+    lastSlot = slot
+    lastLabel = label
+    return label
   }
 }

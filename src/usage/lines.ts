@@ -65,7 +65,7 @@ const LINE_LIMIT_BYTES = 1024 * 1024
 const BLOCK_BYTES = 256 * 1024
 const BUFFER_BYTES = LINE_LIMIT_BYTES + BLOCK_BYTES + SCAN_AHEAD_BYTES
 // A smaller log is read before a kernel has paid for its making.
-const KERNEL_BYTES = 512 * 1024
+const KERNEL_BYTES = 128 * 1024
 // So many lines outside the window are read, for their shapes.
 const OUTSIDE_LESSONS = 1000
 // Combinations of names that are remembered; beyond that all of them are asked for again.

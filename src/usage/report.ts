@@ -12,7 +12,7 @@
  */
 import { addToBill, billingOf } from './prices.ts'
 import type { Bill, Billing, PriceOf, Rates } from './prices.ts'
-import { createFilter, groupReader, isTime, SLOT_MS } from './grouping.ts'
+import { createBuckets, createFilter, groupReader, SLOT_MS } from './grouping.ts'
 import {
   CACHED,
   CACHE_WRITE,
@@ -113,8 +113,8 @@ export interface ReportPart {
 export interface Place extends RecordKind {
   /** Whether the filters let them through. */
   readonly wanted: boolean
-  /** The stretch of time to which the row belongs. */
-  slot: number
+  /** The hour, day, week or month of the row, as a number; -1 before the first record. */
+  bucket: number
   row: Tally
   /** Of its model. */
   readonly price: PriceNow
@@ -153,7 +153,7 @@ export function createReport(options: ReportOptions): ReportFold {
   const { by, priceOf, trends = false, groupLimit = GROUP_LIMIT } = options
   const wanted = createFilter(options.filters)
   const readers = by.map((key) => groupReader(key, options.zone))
-  const isTimed = by.some((key) => isTime(key))
+  const bucketAt = createBuckets(by, options.zone)
   const prices = new Map<string | undefined, PriceNow>()
   const groups: GroupNode = { row: undefined, below: new Map() }
   const rows: Tally[] = []
@@ -178,12 +178,12 @@ export function createReport(options: ReportOptions): ReportFold {
     return (node.row ??= addRow(group))
   }
 
-  function findRow(place: Place, tsMs: number, slot: number): void {
+  function findRow(place: Place, tsMs: number, bucket: number): void {
     const { names } = place
     place.row = rowOf(readers.map((read) => read(names, tsMs)))
     place.rates = undefined
     place.bill = undefined
-    place.slot = slot
+    place.bucket = bucket
   }
 
   function findPrice(price: PriceNow, tsMs: number, slot: number): void {
@@ -251,7 +251,7 @@ export function createReport(options: ReportOptions): ReportFold {
       failover: isFailover(names),
       estimated: names.estimated,
       mocked: names.mock,
-      slot: 0,
+      bucket: -1,
       row: nowhere,
       price: priceNow(names.served_model ?? names.model),
       rates: undefined,
@@ -265,7 +265,8 @@ export function createReport(options: ReportOptions): ReportFold {
     if (!place.wanted) return
     const tsMs = figures[TS_MS]!
     const slot = Math.floor(tsMs / SLOT_MS)
-    if (place.row === nowhere || (isTimed && place.slot !== slot)) findRow(place, tsMs, slot)
+    const bucket = bucketAt === undefined ? 0 : bucketAt(slot, tsMs)
+    if (place.bucket !== bucket) findRow(place, tsMs, bucket)
     const { price } = place
     if (price.slot !== slot) findPrice(price, tsMs, slot)
     if (price.rates !== place.rates) findBill(place, price.rates)
