@@ -17,7 +17,7 @@ import {
 } from './scan.ts'
 import { namesIn, readFigures } from './shapes.ts'
 import type { ParsedLine } from './shapes.ts'
-import { createTables, FOUND_NODE, FOUND_USER } from './tables.ts'
+import { createTables, FOUND_NODE, FOUND_USER, HOUR_BEGINS } from './tables.ts'
 
 /** `sinceMs` is inside, `untilMs` is not; both milliseconds since the epoch, ±Infinity for "open". */
 export interface TimeSpan {
@@ -129,6 +129,13 @@ export function createLineReader(
     return place
   }
 
+  /** Whether the kernel left a line only because it is of another hour, which it knows from now on. */
+  function isNewHour(start: number): boolean {
+    const { hour } = tables
+    const before = hour[HOUR_BEGINS]
+    return !Number.isNaN(readTime(scanner, start)) && hour[HOUR_BEGINS] !== before
+  }
+
   /** Reads lines that the kernel knows, and gives the place behind them. */
   function readKnown(using: Kernel, start: number, limit: number): number {
     const { sinceMs, untilMs } = span
@@ -137,7 +144,10 @@ export function createLineReader(
     let lines = 0
     for (;;) {
       const next = using.read(start, limit)
-      if (next === -1) break
+      if (next === -1) {
+        if (isNewHour(start)) continue
+        break
+      }
       start = next
       lines++
       const tsMs = figures[TS_MS]!
@@ -221,7 +231,8 @@ export function createLineReader(
         if (kernel !== undefined) start = readKnown(kernel, start, limit)
         if (start >= limit) break
         const tsMs = readTime(scanner, start)
-        if (tsMs >= span.sinceMs && tsMs < span.untilMs) {
+        // What the kernel left is so rare that it is read carefully at once.
+        if (kernel === undefined && tsMs >= span.sinceMs && tsMs < span.untilMs) {
           let end = scanLine(scanner, start, limit, tsMs)
           if (end !== -1) {
             if (view[end] === CARRIAGE_RETURN) end++

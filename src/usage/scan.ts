@@ -1,6 +1,6 @@
 /**
- * Reads a log line straight from its bytes, many times faster than JSON.parse: a report over a gigabyte
- * spends its time here. It knows how the ledger begins a line (`{"ts":"…","id":"…","user":"…"`), and
+ * Reads a log line straight from its bytes, many times faster than JSON.parse; of large logs `kernel.ts`
+ * reads most lines, with what is learnt here. It knows how the ledger begins a line (`{"ts":"…","id":"…","user":"…"`), and
  * learns the rest from lines that were read the slow way (`shapes.ts`). What is not exactly like that is
  * left to the slow way of `lines.ts`. A test holds the two against each other.
  *
@@ -12,7 +12,7 @@ import type { Figures, LoggedNames } from './logged.ts'
 import { createShapes, isText, keepText, LOOK_AHEAD_BYTES } from './shapes.ts'
 import { learnShape, matchShape } from './shapes.ts'
 import type { ParsedLine, Shapes } from './shapes.ts'
-import { createTables, FOUND_NODE, FOUND_USER, LENGTH, NODE_LIMIT } from './tables.ts'
+import { createTables, FOUND_NODE, FOUND_USER, HOUR_BEGINS, LENGTH, NODE_LIMIT } from './tables.ts'
 import { TEXT } from './tables.ts'
 import { USER_LIMIT, USER_PLACES, USER_WORDS } from './tables.ts'
 import type { Tables } from './tables.ts'
@@ -83,7 +83,7 @@ export function readTime(scanner: LineScanner, start: number): number {
     view.getFloat64(start + 8, true) !== hour[1] ||
     view.getFloat64(start + HOUR_END - 8, true) !== hour[2]
   ) {
-    hour[3] = readHour(bytes, start)
+    hour[HOUR_BEGINS] = readHour(bytes, start)
     hour[0] = view.getFloat64(start, true)
     hour[1] = view.getFloat64(start + 8, true)
     hour[2] = view.getFloat64(start + HOUR_END - 8, true)
@@ -106,7 +106,7 @@ export function readTime(scanner: LineScanner, start: number): number {
   ) {
     return NaN
   }
-  return hour[3]! + (minute * 60_000 + second * 1000 + hundredths * 10 + thousandths)
+  return hour[HOUR_BEGINS]! + (minute * 60_000 + second * 1000 + hundredths * 10 + thousandths)
 }
 
 /** The hour that a line begins with, in milliseconds since the epoch; NaN where it is none. */

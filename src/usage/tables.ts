@@ -7,8 +7,9 @@
 /** What the last line said in numbers: `FIGURES` of 64 bits, floating, and one for what nobody asks for. */
 export const FIGURES_AT = 0
 export const FIGURE_PLACES = 16
-/** The last hour seen: the first 21 bytes of a line as words of eight, and its beginning. */
+/** The last hour seen: the first 21 bytes of a line as words of eight, and, fourth, when it begins. */
 export const HOUR_AT = 128
+export const HOUR_BEGINS = 3
 /** Of the last line: the number of its user, 0 for none, and its shape, which is its last node. */
 export const FOUND_AT = 160
 export const FOUND_USER = 0

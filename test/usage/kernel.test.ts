@@ -12,6 +12,7 @@ import { createRandom } from '../support/random.ts'
 
 const LINE_BYTES = 16 * 1024
 const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
 
 function record(rest: Partial<UsageRecord> = {}): UsageRecord {
   return {
@@ -68,7 +69,8 @@ function createReaders(): Readers {
     },
     withScanner(line) {
       line.copy(lines, 7)
-      const end = scanLine(scanner, 7, 7 + line.length, readTime(scanner, 7))
+      let end = scanLine(scanner, 7, 7 + line.length, readTime(scanner, 7))
+      if (end !== -1 && lines[end] === CARRIAGE_RETURN) end++
       const whole = end !== -1 && lines[end] === LINE_FEED && end < 7 + line.length
       return readingOf(scanner, whole ? end + 1 - 7 : -1)
     },
@@ -126,7 +128,7 @@ test('what the scanner leaves to JSON.parse the kernel leaves too, wherever a by
   const line = bytesOf(renderLine(record()))
   let left = 0
   for (let at = 0; at < line.length; at++) {
-    for (const more of ['', '0', '7', ' ', '"', '\\', ',', '.', '\n', 'e']) {
+    for (const more of ['', '0', '7', ' ', '"', '\\', ',', '.', '\n', '\r', 'e']) {
       const from = more === '' ? at + 1 : at
       const changed = Buffer.concat([line.subarray(0, at), Buffer.from(more), line.subarray(from)])
       const reading = readers.withKernel(changed)
@@ -148,7 +150,15 @@ test('a line that is not whole before the limit is left, whatever stands behind 
   assert.equal(readers.withKernel(line).end, line.length)
 })
 
-test('numbers of up to seven digits are read, longer ones left to the scanner', () => {
+test('CRLF is tolerated', () => {
+  const readers = createReaders()
+  readers.learn(renderLine(record()))
+  const line = Buffer.from(`${renderLine(record())}\r\n`)
+  assert.equal(readers.withKernel(line).end, line.length)
+  assert.equal(readers.withKernel(line, 1).end, -1)
+})
+
+test('numbers of up to seven digits are read, longer ones are left', () => {
   const readers = createReaders()
   readers.learn(renderLine(record()))
   for (const number of [
