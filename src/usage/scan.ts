@@ -1,8 +1,9 @@
 /**
  * Reads a log line straight from its bytes, many times faster than JSON.parse; of large logs `kernel.ts`
- * reads most lines, with what is learnt here. It knows how the ledger begins a line (`{"ts":"…","id":"…","user":"…"`), and
- * learns the rest from lines that were read the slow way (`shapes.ts`). What is not exactly like that is
- * left to the slow way of `lines.ts`. A test holds the two against each other.
+ * reads most lines, with what is learnt here. It knows how the ledger begins a line
+ * (`{"ts":"…","id":"…","user":"…"`), and learns the rest from lines that were read the slow way
+ * (`shapes.ts`). What is not exactly like that is left to the slow way of `lines.ts`. A test holds the two
+ * against each other.
  *
  * A scanner is plain data and its functions stand on their own, because the engine keeps what they are
  * given in registers: as closures over the same buffers they took three times as many instructions.
