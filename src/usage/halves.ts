@@ -32,7 +32,7 @@ export interface PartRead {
 // Smaller files are read before a second thread has begun.
 const HALVED_BYTES = 256 * 1024 * 1024
 // What one thread reads while another one starts: the second half is smaller by as much.
-const THREAD_START_BYTES = 48 * 1024 * 1024
+const THREAD_START_BYTES = 96 * 1024 * 1024
 const BLOCK_BYTES = 256 * 1024
 const LINE_FEED = 0x0a
 

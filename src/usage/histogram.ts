@@ -24,66 +24,74 @@ const GEOMETRIC_MIDDLE = Math.sqrt(1.02)
 
 /** An empty histogram for values from 1 upwards, such as milliseconds. */
 export function createHistogram(): Histogram {
-  let exact: number[] | undefined = []
+  return new BinnedHistogram()
+}
+
+// A class, because a report adds to hundreds of them in turn: with closures each was a call of its own.
+class BinnedHistogram implements Histogram {
+  #exact: number[] | undefined = []
   // bins[i] counts the values in bin firstBin + i; only the span that occurs is kept.
-  let bins: Uint32Array | undefined
-  let firstBin = 0
-  let total = 0
+  #bins = new Uint32Array(0)
+  #firstBin = 0
+  #total = 0
 
-  function count(value: number, times: number): void {
+  add(value: number, times = 1): void {
+    this.#total += times
+    const exact = this.#exact
+    if (exact === undefined) return this.#count(value, times)
+    if (this.#total <= EXACT_LIMIT) {
+      for (let i = 0; i < times; i++) exact.push(value)
+      return
+    }
+    for (const kept of exact) this.#count(kept, 1)
+    this.#exact = undefined
+    this.#count(value, times)
+  }
+
+  percentile(fraction: number): number | undefined {
+    if (this.#total === 0) return undefined
+    const rank = Math.max(1, Math.ceil(fraction * this.#total))
+    const exact = this.#exact
+    const bins = this.#bins
+    if (exact !== undefined) return exact.toSorted((a, b) => a - b)[rank - 1]
+    let seen = 0
+    let bin = 0
+    for (; bin < bins.length; bin++) {
+      seen += bins[bin]!
+      if (seen >= rank) break
+    }
+    return middleOf(this.#firstBin + bin)
+  }
+
+  absorb(other: Histogram): void {
+    other.forEachValue((value, times) => this.add(value, times))
+  }
+
+  forEachValue(visit: (value: number, times: number) => void): void {
+    for (const value of this.#exact ?? []) visit(value, 1)
+    this.#bins.forEach((times, i) => {
+      if (times > 0) visit(middleOf(this.#firstBin + i), times)
+    })
+  }
+
+  #count(value: number, times: number): void {
     const bin = value < 1 ? -1 : Math.floor(Math.log(value) / LOG_GROWTH)
-    const index = bin - firstBin
-    if (bins === undefined || index < 0 || index >= bins.length) return grow(bin, times)
-    bins[index]! += times
+    const index = bin - this.#firstBin
+    if (index >= 0 && index < this.#bins.length) this.#bins[index]! += times
+    else this.#grow(bin, times)
   }
 
-  function grow(bin: number, times: number): void {
-    const old = bins ?? new Uint32Array(0)
-    const first = bins === undefined ? bin : Math.min(firstBin, bin)
-    const last = Math.max(firstBin + old.length - 1, bin)
+  #grow(bin: number, times: number): void {
+    const old = this.#bins
+    const isFirst = old.length === 0
+    const first = isFirst ? bin : Math.min(this.#firstBin, bin)
+    const last = Math.max(this.#firstBin + old.length - 1, bin)
     const wider = new Uint32Array(last - first + 17)
-    wider.set(old, Math.max(0, firstBin - first))
+    wider.set(old, Math.max(0, this.#firstBin - first))
     wider[bin - first]! += times
-    bins = wider
-    firstBin = first
+    this.#bins = wider
+    this.#firstBin = first
   }
-
-  const histogram: Histogram = {
-    add(value, times = 1) {
-      total += times
-      if (exact === undefined) return count(value, times)
-      if (total <= EXACT_LIMIT) {
-        for (let i = 0; i < times; i++) exact.push(value)
-        return
-      }
-      for (const kept of exact) count(kept, 1)
-      exact = undefined
-      count(value, times)
-    },
-    percentile(fraction) {
-      if (total === 0) return undefined
-      const rank = Math.max(1, Math.ceil(fraction * total))
-      if (exact !== undefined) return exact.toSorted((a, b) => a - b)[rank - 1]
-      let seen = 0
-      let bin = 0
-      const counted = bins ?? new Uint32Array(0)
-      for (; bin < counted.length; bin++) {
-        seen += counted[bin]!
-        if (seen >= rank) break
-      }
-      return middleOf(firstBin + bin)
-    },
-    absorb(other) {
-      other.forEachValue((value, times) => histogram.add(value, times))
-    },
-    forEachValue(visit) {
-      for (const value of exact ?? []) visit(value, 1)
-      bins?.forEach((times, i) => {
-        if (times > 0) visit(middleOf(firstBin + i), times)
-      })
-    },
-  }
-  return histogram
 }
 
 function middleOf(bin: number): number {

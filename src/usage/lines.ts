@@ -3,12 +3,13 @@
  * (reliability §4.10): blank lines and NUL runs are passed over, CRLF is tolerated, a torn last line is
  * silent, a whole record glued behind a torn one is recovered, everything else unreadable is counted.
  */
-import { FIGURES, sinkOf } from './logged.ts'
+import { createKernel } from './kernel.ts'
+import type { Kernel } from './kernel.ts'
+import { FIGURES, sinkOf, TS_MS } from './logged.ts'
 import type { Figures, UsageListener } from './logged.ts'
 import {
   createLineScanner,
   learnLine,
-  namesKey,
   namesOf,
   readTime,
   SCAN_AHEAD_BYTES,
@@ -16,6 +17,7 @@ import {
 } from './scan.ts'
 import { namesIn, readFigures } from './shapes.ts'
 import type { ParsedLine } from './shapes.ts'
+import { createTables, FOUND_NODE, FOUND_USER, HOUR_BEGINS } from './tables.ts'
 
 /** `sinceMs` is inside, `untilMs` is not; both milliseconds since the epoch, ±Infinity for "open". */
 export interface TimeSpan {
@@ -61,6 +63,11 @@ export interface LineReader {
 // Our own lines stay under 1 KiB; nobody else's is worth more memory than this.
 const LINE_LIMIT_BYTES = 1024 * 1024
 const BLOCK_BYTES = 256 * 1024
+const BUFFER_BYTES = LINE_LIMIT_BYTES + BLOCK_BYTES + SCAN_AHEAD_BYTES
+// A smaller log is read before a kernel has paid for its making.
+const KERNEL_BYTES = 128 * 1024
+// So many lines outside the window are read, for their shapes.
+const OUTSIDE_LESSONS = 1000
 // Combinations of names that are remembered; beyond that all of them are asked for again.
 const PLACE_LIMIT = 50_000
 const LINE_FEED = 0x0a
@@ -69,20 +76,25 @@ const RECORD_HEAD = Buffer.from('{"ts":"')
 
 /**
  * Reads one file's lines: tells `onUsage` of each record in `span`, and keeps `counts`.
- * `name` is what the position of an unreadable line is given in.
+ * `name` is what the position of an unreadable line is given in. Many `expectedBytes` are worth some preparation.
  */
 export function createLineReader(
   name: string,
   span: TimeSpan,
   counts: LineCounts,
   onUsage: UsageListener,
+  expectedBytes = 0,
 ): LineReader {
-  const buffer = Buffer.allocUnsafeSlow(LINE_LIMIT_BYTES + BLOCK_BYTES + SCAN_AHEAD_BYTES)
-  const scanner = createLineScanner(buffer)
+  const kernel = expectedBytes < KERNEL_BYTES ? undefined : createKernel(BUFFER_BYTES)
+  const buffer = kernel?.lines ?? Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  const tables = createTables(kernel?.memory)
+  const scanner = createLineScanner(buffer, tables)
   const { figures } = scanner
   const slowFigures: Figures = new Float64Array(FIGURES)
   const sink = sinkOf(onUsage)
-  const places = new Map<number, unknown>()
+  // By shape and user.
+  let places: unknown[][] = []
+  let placeCount = 0
   // buffer[0, held) is the beginning of a line whose end has not been seen.
   let held = 0
   let lineNumber = 0
@@ -99,14 +111,57 @@ export function createLineReader(
 
   /** Where the line just scanned is counted. */
   function placeOf(): unknown {
-    const key = namesKey(scanner)
-    let place = places.get(key)
-    if (place === undefined) {
-      place = sink.placeOf(namesOf(scanner))
-      if (places.size >= PLACE_LIMIT) places.clear()
-      places.set(key, place)
+    const { found } = tables
+    const node = found[FOUND_NODE]!
+    const user = found[FOUND_USER]!
+    const place = places[node]?.[user]
+    return place ?? findPlace(node, user)
+  }
+
+  function findPlace(node: number, user: number): unknown {
+    if (placeCount++ >= PLACE_LIMIT) {
+      places = []
+      placeCount = 1
     }
+    const place = sink.placeOf(namesOf(scanner))
+    const ofNode = (places[node] ??= [])
+    ofNode[user] = place
     return place
+  }
+
+  /** Whether the kernel left a line only because it is of another hour, which it knows from now on. */
+  function isNewHour(start: number): boolean {
+    const { hour } = tables
+    const before = hour[HOUR_BEGINS]
+    return !Number.isNaN(readTime(scanner, start)) && hour[HOUR_BEGINS] !== before
+  }
+
+  /** Reads lines that the kernel knows, and gives the place behind them. */
+  function readKnown(using: Kernel, start: number, limit: number): number {
+    const { sinceMs, untilMs } = span
+    let earliestMs = Infinity
+    let latestMs = -Infinity
+    let lines = 0
+    for (;;) {
+      const next = using.read(start, limit)
+      if (next === -1) {
+        if (isNewHour(start)) continue
+        break
+      }
+      start = next
+      lines++
+      const tsMs = figures[TS_MS]!
+      if (tsMs < earliestMs) earliestMs = tsMs
+      if (tsMs > latestMs) latestMs = tsMs
+      if (tsMs >= sinceMs && tsMs < untilMs) sink.count(placeOf(), figures)
+    }
+    if (lines > 0) {
+      lineNumber += lines
+      counts.lines += lines
+      seeTime(earliestMs)
+      seeTime(latestMs)
+    }
+    return start
   }
 
   function seeTime(tsMs: number): void {
@@ -145,6 +200,14 @@ export function createLineReader(
     if (bad) skip()
   }
 
+  /** Most logs have few shapes: once the kernel knows them it passes such lines more quickly. */
+  function learnOutside(start: number, end: number): void {
+    if (scanner.lessons >= OUTSIDE_LESSONS) return
+    const line = parseLine(buffer.subarray(start, end))
+    if (line !== undefined) learnLine(scanner, start, end, line)
+    else scanner.lessons++
+  }
+
   return {
     space() {
       return buffer.subarray(held, held + BLOCK_BYTES)
@@ -165,8 +228,11 @@ export function createLineReader(
         start = lineEnd + 1
       }
       while (start < limit) {
+        if (kernel !== undefined) start = readKnown(kernel, start, limit)
+        if (start >= limit) break
         const tsMs = readTime(scanner, start)
-        if (tsMs >= span.sinceMs && tsMs < span.untilMs) {
+        // What the kernel left is so rare that it is read carefully at once.
+        if (kernel === undefined && tsMs >= span.sinceMs && tsMs < span.untilMs) {
           let end = scanLine(scanner, start, limit, tsMs)
           if (end !== -1) {
             if (view[end] === CARRIAGE_RETURN) end++
@@ -192,6 +258,7 @@ export function createLineReader(
           if (nextHead > lineEnd) {
             counts.lines++
             seeTime(tsMs)
+            if (kernel !== undefined) learnOutside(start, lineEnd)
             start = lineEnd + 1
             continue
           }

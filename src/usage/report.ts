@@ -11,8 +11,8 @@
  * - `latency`: the whole time of every request that was not refused.
  */
 import { addToBill, billingOf } from './prices.ts'
-import type { Bill, PriceOf } from './prices.ts'
-import { globToRegExp } from './glob.ts'
+import type { Bill, Billing, PriceOf, Rates } from './prices.ts'
+import { createBuckets, createFilter, groupReader, SLOT_MS } from './grouping.ts'
 import {
   CACHED,
   CACHE_WRITE,
@@ -26,7 +26,6 @@ import {
 import type { Figures, LoggedNames, LoggedUsage, UsageSink } from './logged.ts'
 import { addPart, addRecord, addTally, billOf, createTally, finish, partOf } from './tally.ts'
 import type { RecordKind, Tally, TallyPart, UsageTotals } from './tally.ts'
-import { renderBucket } from './zone.ts'
 import type { Zone } from './zone.ts'
 
 export const GROUP_KEYS = [
@@ -105,7 +104,7 @@ export interface ReportFold extends UsageSink<Place> {
 /** A report on the way from one thread to another. */
 export interface ReportPart {
   readonly rows: readonly TallyPart[]
-  readonly unpriced: ReadonlyMap<string, number>
+  readonly unpriced: ReadonlyMap<string, Readonly<Counter>>
   readonly pairs: Pairs
   readonly uncounted: number
 }
@@ -114,30 +113,53 @@ export interface ReportPart {
 export interface Place extends RecordKind {
   /** Whether the filters let them through. */
   readonly wanted: boolean
-  /** The stretch of time for which the rest holds; NaN before the first record. */
-  slot: number
+  /** The hour, day, week or month of the row, as a number; -1 before the first record. */
+  bucket: number
   row: Tally
+  /** Of its model. */
+  readonly price: PriceNow
+  /** Of the bill. */
+  rates: Rates | undefined
+  /** Where its failovers are counted; `undefined` before the first. */
+  pair: Counter | undefined
+  /** How requests are billed that took and gave tokens. */
+  readonly billing: Billing
   /** Where the row's tokens at this price are added up; `undefined` where there is no price. */
   bill: Bill | undefined
+}
+
+/** The price of a model at the time it was last asked for; few models stand in many places. */
+interface PriceNow {
+  readonly model: string | undefined
+  slot: number
+  rates: Rates | undefined
+  /** Of requests without a price; `undefined` before the first. */
+  unpriced: Counter | undefined
+}
+
+interface Counter {
+  requests: number
 }
 
 export const GROUP_LIMIT = 100_000
 const OTHERS = '(others)'
 const PAIR_LIMIT = 1000
-// Every time zone's changes fall on a quarter of an hour, and so do those of prices.
-const SLOT_MS = 900_000
-const SLOT_LIMIT = 100_000
+const PRICE_LIMIT = 1000
+// Before all time that Date knows.
+const NO_SLOT = -(2 ** 40)
 
 /** An empty report that records are folded into, in any order. */
 export function createReport(options: ReportOptions): ReportFold {
   const { by, priceOf, trends = false, groupLimit = GROUP_LIMIT } = options
   const wanted = createFilter(options.filters)
   const readers = by.map((key) => groupReader(key, options.zone))
+  const bucketAt = createBuckets(by, options.zone)
+  const prices = new Map<string | undefined, PriceNow>()
   const groups: GroupNode = { row: undefined, below: new Map() }
   const rows: Tally[] = []
   const nowhere = createTally([], false)
-  const unpriced = new Map<string, number>()
-  const pairs = new Map<string, Map<string, number>>()
+  const unpriced = new Map<string, Counter>()
+  const pairs = new Map<string, Map<string, Counter>>()
   let pairCount = 0
   let uncounted = 0
   let others: Tally | undefined
@@ -156,13 +178,26 @@ export function createReport(options: ReportOptions): ReportFold {
     return (node.row ??= addRow(group))
   }
 
-  /** Finds what changes with time: the row of this day or hour, the price of this day. */
-  function settle(place: Place, tsMs: number): void {
+  function findRow(place: Place, tsMs: number, bucket: number): void {
     const { names } = place
     place.row = rowOf(readers.map((read) => read(names, tsMs)))
-    const model = names.served_model ?? names.model
-    const rates = model === undefined ? undefined : priceOf?.(model, tsMs)
-    place.bill = rates === undefined ? undefined : billOf(place.row, rates)
+    place.rates = undefined
+    place.bill = undefined
+    place.bucket = bucket
+  }
+
+  function findPrice(price: PriceNow, tsMs: number, slot: number): void {
+    price.rates = price.model === undefined ? undefined : priceOf?.(price.model, tsMs)
+    price.slot = slot
+  }
+
+  function priceNow(model: string | undefined): PriceNow {
+    let price = prices.get(model)
+    if (price === undefined) {
+      price = { model, slot: NO_SLOT, rates: undefined, unpriced: undefined }
+      if (prices.size < PRICE_LIMIT) prices.set(model, price)
+    }
+    return price
   }
 
   function addRow(group: readonly (string | undefined)[]): Tally {
@@ -171,23 +206,40 @@ export function createReport(options: ReportOptions): ReportFold {
     return row
   }
 
-  function countPair(model: string, served: string, times = 1): void {
-    const byServed = pairs.get(model) ?? new Map<string, number>()
-    const known = byServed.get(served)
-    if (known === undefined && pairCount++ >= PAIR_LIMIT) return
-    byServed.set(served, (known ?? 0) + times)
-    pairs.set(model, byServed)
+  /** Where such failovers are counted; `undefined` where there are too many kinds of them. */
+  function pairOf(model: string, served: string): Counter | undefined {
+    const byServed = pairs.get(model) ?? new Map<string, Counter>()
+    let pair = byServed.get(served)
+    if (pair === undefined) {
+      if (pairCount++ >= PAIR_LIMIT) return undefined
+      pair = { requests: 0 }
+      byServed.set(served, pair)
+      pairs.set(model, byServed)
+    }
+    return pair
   }
 
-  function countUnpriced(names: LoggedNames, told: boolean): void {
-    const model = names.served_model ?? names.model
-    if (model === undefined || !told) uncounted++
-    else countUnpricedModel(model, 1)
+  function countPair(place: Place): void {
+    const { names } = place
+    place.pair ??= pairOf(names.model ?? '', names.served_model ?? '')
+    if (place.pair !== undefined) place.pair.requests++
   }
 
-  function countUnpricedModel(model: string, times: number): void {
-    const known = unpriced.get(model)
-    if (known !== undefined || unpriced.size < PAIR_LIMIT) unpriced.set(model, (known ?? 0) + times)
+  function countUnpriced(price: PriceNow, told: boolean): void {
+    if (price.model === undefined || !told) uncounted++
+    else {
+      price.unpriced ??= unpricedOf(price.model)
+      if (price.unpriced !== undefined) price.unpriced.requests++
+    }
+  }
+
+  function unpricedOf(model: string): Counter | undefined {
+    let counter = unpriced.get(model)
+    if (counter === undefined && unpriced.size < PAIR_LIMIT) {
+      counter = { requests: 0 }
+      unpriced.set(model, counter)
+    }
+    return counter
   }
 
   function placeOf(names: LoggedNames): Place {
@@ -197,8 +249,14 @@ export function createReport(options: ReportOptions): ReportFold {
       failed: names.outcome === 'failed' || names.outcome === 'truncated',
       refused: names.outcome === 'refused',
       failover: isFailover(names),
-      slot: NaN,
+      estimated: names.estimated,
+      mocked: names.mock,
+      bucket: -1,
       row: nowhere,
+      price: priceNow(names.served_model ?? names.model),
+      rates: undefined,
+      pair: undefined,
+      billing: billingOf(names, 1, 1),
       bill: undefined,
     }
   }
@@ -207,17 +265,22 @@ export function createReport(options: ReportOptions): ReportFold {
     if (!place.wanted) return
     const tsMs = figures[TS_MS]!
     const slot = Math.floor(tsMs / SLOT_MS)
-    if (slot !== place.slot) {
-      settle(place, tsMs)
-      place.slot = slot
-    }
-    const { names, row } = place
-    if (place.failover) countPair(names.model ?? '', names.served_model ?? '')
-    addRecord(row, place, figures)
-    if (priceOf === undefined) return
+    const bucket = bucketAt === undefined ? 0 : bucketAt(slot, tsMs)
+    if (place.bucket !== bucket) findRow(place, tsMs, bucket)
+    const { price } = place
+    if (price.slot !== slot) findPrice(price, tsMs, slot)
+    if (price.rates !== place.rates) findBill(place, price.rates)
+    if (place.failover) countPair(place)
+    addRecord(place.row, place, figures)
+    if (priceOf !== undefined) countCost(place, figures)
+  }
+
+  function countCost(place: Place, figures: Figures): void {
+    const { row } = place
     const prompt = figures[PROMPT]!
     const completion = figures[COMPLETION]!
-    const billing = billingOf(names, prompt, completion)
+    const isUsual = prompt > 0 && completion > 0
+    const billing = isUsual ? place.billing : billingOf(place.names, prompt, completion)
     if (billing === 'made-up') return
     if (billing === 'priced' && place.bill !== undefined) {
       addToBill(place.bill, {
@@ -230,7 +293,8 @@ export function createReport(options: ReportOptions): ReportFold {
       })
     } else if (billing !== 'free') {
       row.unpriced++
-      return countUnpriced(names, billing === 'priced' || names.api === 'embeddings')
+      const told = billing === 'priced' || place.names.api === 'embeddings'
+      return countUnpriced(place.price, told)
     }
     row.costKnown = true
   }
@@ -249,7 +313,7 @@ export function createReport(options: ReportOptions): ReportFold {
         totals: finish(totals),
         uncounted,
         unpricedModels: [...unpriced]
-          .map(([model, requests]) => ({ model, requests }))
+          .map(([model, { requests }]) => ({ model, requests }))
           .toSorted(byRequests),
         failoverPairs: listPairs(pairs).toSorted(byRequests),
       }
@@ -268,19 +332,30 @@ export function createReport(options: ReportOptions): ReportFold {
         return false
       }
       for (const row of part.rows) addPart(rowOf(row.group), row)
-      for (const [model, requests] of part.unpriced) countUnpricedModel(model, requests)
-      for (const { model, served, requests } of theirPairs) countPair(model, served, requests)
+      for (const [model, { requests }] of part.unpriced) addCount(unpricedOf(model), requests)
+      for (const { model, served, requests } of theirPairs) {
+        addCount(pairOf(model, served), requests)
+      }
       uncounted += part.uncounted
       return true
     },
   }
 }
 
-type Pairs = ReadonlyMap<string, ReadonlyMap<string, number>>
+function findBill(place: Place, rates: Rates | undefined): void {
+  place.rates = rates
+  place.bill = rates === undefined ? undefined : billOf(place.row, rates)
+}
+
+type Pairs = ReadonlyMap<string, ReadonlyMap<string, Readonly<Counter>>>
+
+function addCount(counter: Counter | undefined, requests: number): void {
+  if (counter !== undefined) counter.requests += requests
+}
 
 function listPairs(pairs: Pairs): FailoverPair[] {
   return [...pairs].flatMap(([model, byServed]) =>
-    [...byServed].map(([served, requests]) => ({ model, served, requests })),
+    [...byServed].map(([served, { requests }]) => ({ model, served, requests })),
   )
 }
 
@@ -301,67 +376,4 @@ function isFailover(usage: LoggedNames): boolean {
     usage.model !== undefined &&
     usage.served_model !== usage.model
   )
-}
-
-function createFilter(filters: UsageFilters): (usage: LoggedNames) => boolean {
-  const tests = [
-    createNameTest(filters.users, (usage) => usage.user),
-    createNameTest(filters.models, (usage) => usage.model),
-    createNameTest(filters.providers, (usage) => usage.provider),
-    createNameTest(filters.outcomes, (usage) => usage.outcome),
-  ].filter((test) => test !== undefined)
-  return (usage) => tests.every((test) => test(usage))
-}
-
-function createNameTest(
-  globs: readonly string[],
-  read: (usage: LoggedNames) => string | undefined,
-): ((usage: LoggedNames) => boolean) | undefined {
-  if (globs.length === 0) return undefined
-  const patterns = globs.map((glob) => globToRegExp(glob))
-  return (usage) => {
-    const name = read(usage)
-    return name !== undefined && patterns.some((pattern) => pattern.test(name))
-  }
-}
-
-function groupReader(
-  key: GroupKey,
-  zone: Zone,
-): (names: LoggedNames, tsMs: number) => string | undefined {
-  switch (key) {
-    case 'user':
-      return (usage) => usage.user
-    case 'model':
-      return (usage) => usage.model
-    case 'served':
-      return (usage) => usage.served_model
-    case 'provider':
-      return (usage) => usage.provider
-    case 'outcome':
-      return (usage) => usage.outcome
-    case 'hour':
-    case 'day':
-    case 'week':
-    case 'month': {
-      const labels = new Map<number, string>()
-      let lastSlot = NaN
-      let lastLabel = ''
-      return (_names, tsMs) => {
-        const slot = Math.floor(tsMs / SLOT_MS)
-        if (slot === lastSlot) return lastLabel
-        let label = labels.get(slot)
-        if (label === undefined) {
-          label = renderBucket(key, slot * SLOT_MS, zone)
-          if (labels.size >= SLOT_LIMIT) labels.clear()
-          labels.set(slot, label)
-        }
-        lastSlot = slot
-        lastLabel = label
-        return label
-      }
-    }
-    default:
-      return key satisfies never
-  }
 }

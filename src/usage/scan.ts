@@ -1,40 +1,36 @@
 /**
- * Reads a log line straight from its bytes, many times faster than JSON.parse: a report over a gigabyte
- * spends its time here. It knows how the ledger begins a line (`{"ts":"…","id":"…","user":"…"`), and
- * learns the rest from lines that were read the slow way (`shapes.ts`). What is not exactly like that is
- * left to the slow way of `lines.ts`. A test holds the two against each other.
+ * Reads a log line straight from its bytes, many times faster than JSON.parse; of large logs `kernel.ts`
+ * reads most lines, with what is learnt here. It knows how the ledger begins a line
+ * (`{"ts":"…","id":"…","user":"…"`), and learns the rest from lines that were read the slow way
+ * (`shapes.ts`). What is not exactly like that is left to the slow way of `lines.ts`. A test holds the two
+ * against each other.
  *
  * A scanner is plain data and its functions stand on their own, because the engine keeps what they are
  * given in registers: as closures over the same buffers they took three times as many instructions.
  */
 import { TS_MS } from './logged.ts'
 import type { Figures, LoggedNames } from './logged.ts'
-import { createShapes, LOOK_AHEAD_BYTES, learnShape, matchShape, NODE_LIMIT } from './shapes.ts'
+import { createShapes, isText, keepText, LOOK_AHEAD_BYTES } from './shapes.ts'
+import { learnShape, matchShape } from './shapes.ts'
 import type { ParsedLine, Shapes } from './shapes.ts'
+import { createTables, FOUND_NODE, FOUND_USER, HOUR_BEGINS, LENGTH, NODE_LIMIT } from './tables.ts'
+import { TEXT } from './tables.ts'
+import { USER_LIMIT, USER_PLACES, USER_WORDS } from './tables.ts'
+import type { Tables } from './tables.ts'
 
 /** What is known while one log is read. */
 export interface LineScanner {
   /** The lines. Functions look up to `SCAN_AHEAD_BYTES` behind the limits they are given. */
   readonly bytes: Buffer
   readonly view: DataView
+  readonly tables: Tables
   /** What the last line said in numbers. */
   readonly figures: Figures
   readonly shapes: Shapes
-  readonly users: UserTable
-  /** After a successful `scanLine`: the number of its user, 0 for none. */
-  user: number
-  /** Lines that were learnt from. */
+  /** By number, from 1. */
+  readonly users: (string | undefined)[]
+  /** Lines that were learnt from, or could not be. */
   lessons: number
-  /** The last hour seen, as the first 21 bytes of a line in words of eight, and its beginning. */
-  readonly hour: Float64Array
-}
-
-/** Users by number, from 1. */
-interface UserTable {
-  readonly names: (string | undefined)[]
-  readonly texts: Uint8Array[]
-  /** Their numbers by hash; where one is taken the next is theirs. */
-  readonly places: Int32Array
 }
 
 export const SCAN_AHEAD_BYTES = LOOK_AHEAD_BYTES
@@ -59,24 +55,20 @@ const USER_HEAD_END = Buffer.from('","user":"').readDoubleLE(2)
 // `req_` and a ULID.
 const MINTED_ID_BYTES = 30
 const LEARNT_HEAD = /^\{"ts":"[^"\\]{24}","id":"[^"\\]*"(?:,"user":"([^"\\]*)")?/
-// More than any log of ours has; of a log with more than that, the rest is read the slow way.
-const USER_LIMIT = 1 << 14
-const USER_PLACES = USER_LIMIT * 2
 const USER_LIMIT_BYTES = 256
 // A log from which so many lines taught nothing lasting is a foreign one: looking further costs time.
 const LESSON_LIMIT = 100_000
 
 /** A scanner of lines in `bytes` that has seen none yet. */
-export function createLineScanner(bytes: Buffer): LineScanner {
+export function createLineScanner(bytes: Buffer, tables = createTables()): LineScanner {
   return {
     bytes,
     view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
-    figures: new Float64Array(16),
-    shapes: createShapes(bytes),
-    users: { names: [undefined], texts: [new Uint8Array()], places: new Int32Array(USER_PLACES) },
-    user: 0,
+    tables,
+    figures: tables.figures,
+    shapes: createShapes(bytes, tables),
+    users: [undefined],
     lessons: 0,
-    hour: new Float64Array(4).fill(NaN),
   }
 }
 
@@ -85,13 +77,14 @@ export function createLineScanner(bytes: Buffer): LineScanner {
  * with `{"ts":"` and a UTC time with milliseconds.
  */
 export function readTime(scanner: LineScanner, start: number): number {
-  const { bytes, view, hour } = scanner
+  const { bytes, view } = scanner
+  const { hour } = scanner.tables
   if (
     view.getFloat64(start, true) !== hour[0] ||
     view.getFloat64(start + 8, true) !== hour[1] ||
     view.getFloat64(start + HOUR_END - 8, true) !== hour[2]
   ) {
-    hour[3] = readHour(bytes, start)
+    hour[HOUR_BEGINS] = readHour(bytes, start)
     hour[0] = view.getFloat64(start, true)
     hour[1] = view.getFloat64(start + 8, true)
     hour[2] = view.getFloat64(start + HOUR_END - 8, true)
@@ -114,7 +107,7 @@ export function readTime(scanner: LineScanner, start: number): number {
   ) {
     return NaN
   }
-  return hour[3]! + (minute * 60_000 + second * 1000 + hundredths * 10 + thousandths)
+  return hour[HOUR_BEGINS]! + (minute * 60_000 + second * 1000 + hundredths * 10 + thousandths)
 }
 
 /** The hour that a line begins with, in milliseconds since the epoch; NaN where it is none. */
@@ -158,7 +151,7 @@ export function scanLine(scanner: LineScanner, start: number, limit: number, tsM
   if (view.getFloat64(start + TIME_END, true) !== ID_HEAD) return -1
   let at = skipText(bytes, view, start + TIME_END + 8)
   if (at < 0 || at >= limit) return -1
-  scanner.user = 0
+  let user = 0
   if (view.getFloat64(at, true) === USER_HEAD && view.getFloat64(at + 2, true) === USER_HEAD_END) {
     const from = at + 10
     let hash = 0
@@ -168,11 +161,12 @@ export function scanLine(scanner: LineScanner, start: number, limit: number, tsM
       if (at >= limit) return -1
       hash = (Math.imul(hash, 31) + byte) | 0
     }
-    scanner.user = findUser(scanner, from, at, hash)
-    if (scanner.user === 0) return -1
+    user = findUser(scanner, from, at, hash)
+    if (user === 0) return -1
   }
+  scanner.tables.found[FOUND_USER] = user
   scanner.figures[TS_MS] = tsMs
-  return matchShape(scanner.shapes, at + 1, limit, scanner.figures)
+  return matchShape(scanner.shapes, at + 1, limit)
 }
 
 /** The closing quote of the text that begins at `at`; -1 where something in it needs JSON.parse. */
@@ -206,13 +200,13 @@ function oddities(four: number): number {
 }
 
 /** After a successful `scanLine`: stands for the record's names, the same number for the same names. */
-export function namesKey({ user, shapes }: LineScanner): number {
-  return user * NODE_LIMIT + shapes.matched
+export function namesKey({ tables: { found } }: LineScanner): number {
+  return found[FOUND_USER]! * NODE_LIMIT + found[FOUND_NODE]!
 }
 
 /** After a successful `scanLine`: what the record says besides its figures. */
-export function namesOf({ user, users, shapes }: LineScanner): LoggedNames {
-  return { ...shapes.names[shapes.matched]!, user: users.names[user] }
+export function namesOf({ users, shapes, tables: { found } }: LineScanner): LoggedNames {
+  return { ...shapes.names[found[FOUND_NODE]!]!, user: users[found[FOUND_USER]!] }
 }
 
 /**
@@ -233,37 +227,39 @@ export function learnLine(
   const head = LEARNT_HEAD.exec(text)
   // A user that stands somewhere else would be in the shape.
   if (head === null || head[1] !== line['user']) return
-  if (head[1] !== undefined) learnUser(scanner.users, head[1])
+  if (head[1] !== undefined) learnUser(scanner, head[1])
   learnShape(scanner.shapes, text.slice(head[0].length), line)
 }
 
 function findUser(scanner: LineScanner, from: number, to: number, hash: number): number {
-  const { bytes } = scanner
-  const { places, texts } = scanner.users
+  const { userPlaces, users, texts } = scanner.tables
   for (let place = placeOf(hash); ; place = (place + 1) & (USER_PLACES - 1)) {
-    const number = places[place]!
+    const number = userPlaces[place]!
     if (number === 0) return 0
-    const text = texts[number]!
-    if (text.length !== to - from) continue
-    let i = 0
-    while (i < text.length && text[i] === bytes[from + i]) i++
-    if (i === text.length) return number
+    const row = number * USER_WORDS
+    const length = users[row + LENGTH]!
+    if (length === to - from && isText(scanner.view, from, texts, users[row + TEXT]!, length)) {
+      return number
+    }
   }
 }
 
-function learnUser({ names, texts, places }: UserTable, name: string): void {
-  const text = Buffer.from(name)
-  if (names.length >= USER_LIMIT || text.length > USER_LIMIT_BYTES) return
+function learnUser({ users, shapes, tables }: LineScanner, name: string): void {
+  const bytes = Buffer.from(name)
+  if (users.length >= USER_LIMIT || bytes.length > USER_LIMIT_BYTES) return
   let hash = 0
-  for (const byte of text) hash = (Math.imul(hash, 31) + byte) | 0
+  for (const byte of bytes) hash = (Math.imul(hash, 31) + byte) | 0
   let place = placeOf(hash)
-  while (places[place] !== 0) {
-    if (names[places[place]!] === name) return
+  while (tables.userPlaces[place] !== 0) {
+    if (users[tables.userPlaces[place]!] === name) return
     place = (place + 1) & (USER_PLACES - 1)
   }
-  places[place] = names.length
-  names.push(name)
-  texts.push(text)
+  const text = keepText(shapes, name)
+  if (text === undefined) return
+  const number = users.length
+  users.push(name)
+  tables.users.set([text, bytes.length], number * USER_WORDS)
+  tables.userPlaces[place] = number
 }
 
 function placeOf(hash: number): number {

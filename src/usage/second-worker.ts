@@ -9,7 +9,7 @@ import type { SecondAnswer, SecondOrder } from './second.ts'
 const { recipe, part } = workerData as SecondOrder
 const fold = createReportFrom(recipe)
 const counts = createCounts()
-const reader = createLineReader(part.name, part.span, counts, fold)
+const reader = createLineReader(part.name, part.span, counts, fold, part.to - part.from)
 readPart(part, reader)
 reader.end()
 const answer: SecondAnswer = { counts, report: fold.part() }

@@ -78,9 +78,10 @@ function pricedOnly({ models, providers }: PricedConfig): PricedConfig {
   }
 }
 
-async function readBeside(order: SecondOrder): Promise<SecondAnswer | undefined> {
-  // Loaded where it is used: nearly every log is small.
-  const { Worker } = await import('node:worker_threads')
+function readBeside(order: SecondOrder): Promise<SecondAnswer | undefined> {
+  // Loaded where it is used, since nearly every log is small; and at once, since whoever reads the first
+  // half meanwhile lets nothing else happen.
+  const { Worker } = process.getBuiltinModule('node:worker_threads')
   return new Promise((resolve) => {
     // Whatever goes wrong there, the first thread can read that half as well.
     const giveUp = (): void => resolve(undefined)

@@ -14,54 +14,48 @@
 import { ABSENT, CACHED, CACHE_WRITE, CACHE_WRITE_HOUR, COMPLETION, FIGURES, MS } from './logged.ts'
 import { PROMPT, REASONING, TOTAL, TS_MS } from './logged.ts'
 import type { Figures, LoggedNames } from './logged.ts'
+import {
+  CHILD,
+  FOLLOWS,
+  FOUND_NODE,
+  HASH_PLACES,
+  LENGTH,
+  NODE_LIMIT,
+  NODE_WORDS,
+} from './tables.ts'
+import { SIBLING, TEXT, TEXT_LIMIT_BYTES } from './tables.ts'
+import type { Tables } from './tables.ts'
 
 /** A line as JSON.parse has read it. */
 export type ParsedLine = Readonly<Record<string, unknown>>
 
-/** The tree, as columns: node 0 stands for none. */
+/** The tree, and the texts that stand in it. */
 export interface Shapes {
   /** The lines; a buffer that is filled again and again. */
   readonly bytes: Buffer
   readonly view: DataView
-  /** All texts in words of eight bytes; the last word of a text is its last eight bytes. */
-  readonly words: Float64Array
-  /** The same, as halves of words: a text under eight bytes is its first four and its last four. */
-  readonly halves: Int32Array
-  readonly textAt: Int32Array
-  readonly textLength: Int32Array
-  /** The figure that follows the text; `IGNORED`, or `END`. */
-  readonly follows: Int32Array
-  readonly firstChild: Int32Array
-  readonly nextSibling: Int32Array
-  /** By hash: the first texts. */
-  readonly firsts: Int32Array
+  readonly tables: Tables
   /** By last node: what such lines say besides user and figures. */
   readonly names: (LoggedNames | undefined)[]
-  /** Where the texts stand among the words. */
-  readonly texts: Map<string, number>
-  wordsUsed: number
-  nodes: number
-  /** After a successful match: the last node, which stands for the shape. */
-  matched: number
+  /** Where the texts stand. */
+  readonly places: Map<string, number>
+  textBytes: number
+  nodeCount: number
 }
 
 /** Matching looks up to so many bytes behind the limit it is given, whatever stands there. */
 export const LOOK_AHEAD_BYTES = 4096
-/** More nodes than any log of ours needs; beyond that nothing is learnt. */
-export const NODE_LIMIT = 1 << 15
 // In UTF-8 a text is at most three times as long.
 const TEXT_LIMIT_CHARS = LOOK_AHEAD_BYTES / 4
-const WORD_LIMIT = 1 << 17
 // The first text of a shape is found by a hash of its beginning; all of ours are longer.
-const HASHED_BYTES = 48
-const HASH_PLACES = 1 << 12
+export const HASHED_BYTES = 48
 const MAX_DIGITS = 9
 
 const ZERO = 0x30
 const NONE = 0
 // Where a number goes that nobody asks for.
 const IGNORED = FIGURES
-const END = FIGURES + 1
+export const END = FIGURES + 1
 
 const FIGURE_KEYS: ReadonlyMap<string, number> = new Map([
   ['prompt_tokens', PROMPT],
@@ -75,24 +69,15 @@ const FIGURE_KEYS: ReadonlyMap<string, number> = new Map([
 ])
 
 /** No shapes yet, for lines in `bytes`. */
-export function createShapes(bytes: Buffer): Shapes {
-  const words = new Float64Array(WORD_LIMIT)
+export function createShapes(bytes: Buffer, tables: Tables): Shapes {
   return {
     bytes,
     view: viewOf(bytes),
-    words,
-    halves: new Int32Array(words.buffer),
-    textAt: new Int32Array(NODE_LIMIT),
-    textLength: new Int32Array(NODE_LIMIT),
-    follows: new Int32Array(NODE_LIMIT),
-    firstChild: new Int32Array(NODE_LIMIT),
-    nextSibling: new Int32Array(NODE_LIMIT),
-    firsts: new Int32Array(HASH_PLACES),
+    tables,
     names: [],
-    texts: new Map(),
-    wordsUsed: 0,
-    nodes: 1,
-    matched: NONE,
+    places: new Map(),
+    textBytes: 0,
+    nodeCount: 1,
   }
 }
 
@@ -101,36 +86,25 @@ function viewOf(bytes: Buffer): DataView {
 }
 
 /**
- * Compares what stands at `start` with the known shapes, and reads its numbers into `figures`. Gives the
+ * Compares what stands at `start` with the known shapes, and reads its numbers into the figures. Gives the
  * place behind the line's closing brace, or -1 for a shape that is not known or not whole before `limit`.
  */
-export function matchShape(shapes: Shapes, start: number, limit: number, figures: Figures): number {
-  const { bytes, view, textAt, textLength, follows, firstChild } = shapes
-  figures[PROMPT] = ABSENT
-  figures[COMPLETION] = ABSENT
-  figures[TOTAL] = ABSENT
-  figures[CACHED] = ABSENT
-  figures[CACHE_WRITE] = ABSENT
-  figures[CACHE_WRITE_HOUR] = ABSENT
-  figures[REASONING] = ABSENT
-  figures[MS] = ABSENT
+export function matchShape(shapes: Shapes, start: number, limit: number): number {
+  const { bytes, view, tables } = shapes
+  const { figures, nodes, firsts } = tables
+  figures.fill(ABSENT, PROMPT, FIGURES)
   if (start >= limit) return -1
   let at = start
-  const place = hashAt(view, at)
-  let parent = NONE
-  let node = shapes.firsts[place]!
+  // Where the number of the next node stands.
+  let list = firsts
+  let place = hashAt(view, at)
   while (at < limit) {
+    const node = findText(shapes, list, place, at)
     if (node === NONE) return -1
-    let length = textLength[node]!
-    if (!isText(shapes, at, textAt[node]!, length)) {
-      node = findSibling(shapes, node, at, parent, place)
-      if (node === NONE) return -1
-      length = textLength[node]!
-    }
-    at += length
-    const figure = follows[node]!
+    at += nodes[node * NODE_WORDS + LENGTH]!
+    const figure = nodes[node * NODE_WORDS + FOLLOWS]!
     if (figure === END) {
-      shapes.matched = node
+      tables.found[FOUND_NODE] = node
       return at <= limit ? at : -1
     }
     const from = at
@@ -146,57 +120,70 @@ export function matchShape(shapes: Shapes, start: number, limit: number, figures
       if (at - from > MAX_DIGITS) return -1
     }
     figures[figure] = value
-    parent = node
-    node = firstChild[node]!
+    list = nodes
+    place = node * NODE_WORDS + CHILD
   }
   return -1
 }
 
-/** The sibling behind `first` that stands at `at`. It moves one place forward, so the frequent ones lead. */
-function findSibling(
-  shapes: Shapes,
-  first: number,
-  at: number,
-  parent: number,
-  place: number,
-): number {
-  const { textAt, textLength, firstChild, nextSibling, firsts } = shapes
-  let before = NONE
+/**
+ * Of the siblings that begin at a place of a list, the one whose text stands at `at`. It moves one place
+ * forward, so the frequent ones lead.
+ */
+function findText(shapes: Shapes, list: Int32Array, place: number, at: number): number {
+  const { nodes } = shapes.tables
+  const first = list[place]!
+  if (first === NONE || isNode(shapes, first, at)) return first
   let previous = first
-  for (let node = nextSibling[first]!; node !== NONE; node = nextSibling[node]!) {
-    if (isText(shapes, at, textAt[node]!, textLength[node]!)) {
-      nextSibling[previous] = nextSibling[node]!
-      nextSibling[node] = previous
-      if (before !== NONE) nextSibling[before] = node
-      else if (parent !== NONE) firstChild[parent] = node
-      else firsts[place] = node
+  for (;;) {
+    const node = nodes[previous * NODE_WORDS + SIBLING]!
+    if (node === NONE) return NONE
+    if (isNode(shapes, node, at)) {
+      nodes[previous * NODE_WORDS + SIBLING] = nodes[node * NODE_WORDS + SIBLING]!
+      nodes[node * NODE_WORDS + SIBLING] = previous
+      list[place] = node
       return node
     }
-    before = previous
+    list = nodes
+    place = previous * NODE_WORDS + SIBLING
     previous = node
   }
-  return NONE
 }
 
-function isText(shapes: Shapes, at: number, word: number, length: number): boolean {
-  const { view, words, halves } = shapes
+function isNode({ view, tables }: Shapes, node: number, at: number): boolean {
+  const { nodes, texts } = tables
+  return isText(
+    view,
+    at,
+    texts,
+    nodes[node * NODE_WORDS + TEXT]!,
+    nodes[node * NODE_WORDS + LENGTH]!,
+  )
+}
+
+/** Whether the text that begins at `text` of the texts stands at `at`. */
+export function isText(
+  view: DataView,
+  at: number,
+  texts: DataView,
+  text: number,
+  length: number,
+): boolean {
   if (length < 8) {
-    const half = word * 2
-    if (length < 4)
-      return ((view.getInt32(at, true) ^ halves[half]!) & ((1 << (length * 8)) - 1)) === 0
-    return (
-      view.getInt32(at, true) === halves[half]! &&
-      view.getInt32(at + length - 4, true) === halves[half + 1]!
-    )
+    const first = view.getInt32(at, true) ^ texts.getInt32(text, true)
+    if (length < 4) return (first & ((1 << (length * 8)) - 1)) === 0
+    const last = length - 4
+    return first === 0 && view.getInt32(at + last, true) === texts.getInt32(text + last, true)
   }
   // Eight bytes at a time, as numbers: no text holds eight NULs, so that equal numbers are equal bytes.
   const last = at + length - 8
+  const lastOfText = text + length - 8
   while (at < last) {
-    if (view.getFloat64(at, true) !== words[word]!) return false
+    if (view.getFloat64(at, true) !== texts.getFloat64(text, true)) return false
     at = (at + 8) | 0
-    word = (word + 1) | 0
+    text = (text + 8) | 0
   }
-  return view.getFloat64(last, true) === words[word]!
+  return view.getFloat64(last, true) === texts.getFloat64(lastOfText, true)
 }
 
 /** Keeps the shape of a line: `text` is what stands behind time, id and user, `line` is all of it. */
@@ -215,17 +202,20 @@ export function learnShape(shapes: Shapes, text: string, line: ParsedLine): void
 }
 
 function findChild(
-  { texts, textAt, follows, firstChild, nextSibling, firsts }: Shapes,
+  { tables, places }: Shapes,
   parent: number,
   place: number,
   { text, figure }: ShapePart,
 ): number | undefined {
-  const at = texts.get(text)
-  let node = parent === NONE ? firsts[place]! : firstChild[parent]!
-  while (node !== NONE && !(textAt[node] === at && follows[node] === figure)) {
-    node = nextSibling[node]!
+  const { nodes, firsts } = tables
+  const at = places.get(text)
+  let node = parent === NONE ? firsts[place]! : nodes[parent * NODE_WORDS + CHILD]!
+  while (node !== NONE) {
+    const row = node * NODE_WORDS
+    if (nodes[row + TEXT] === at && nodes[row + FOLLOWS] === figure) return node
+    node = nodes[row + SIBLING]!
   }
-  return node === NONE ? undefined : node
+  return undefined
 }
 
 /** `undefined` where there is no room for more. */
@@ -236,40 +226,30 @@ function addChild(
   { text, figure }: ShapePart,
 ): number | undefined {
   const at = keepText(shapes, text)
-  if (at === undefined || shapes.nodes >= NODE_LIMIT) return undefined
-  const node = shapes.nodes++
-  const { textAt, textLength, follows, firstChild, nextSibling, firsts } = shapes
-  textAt[node] = at
-  textLength[node] = Buffer.byteLength(text)
-  follows[node] = figure
-  const elder = parent === NONE ? firsts : firstChild
-  const from = parent === NONE ? place : parent
-  nextSibling[node] = elder[from]!
-  elder[from] = node
+  if (at === undefined || shapes.nodeCount >= NODE_LIMIT) return undefined
+  const node = shapes.nodeCount++
+  const { nodes, firsts } = shapes.tables
+  const list = parent === NONE ? firsts : nodes
+  const from = parent === NONE ? place : parent * NODE_WORDS + CHILD
+  const row = node * NODE_WORDS
+  nodes[row + TEXT] = at
+  nodes[row + LENGTH] = Buffer.byteLength(text)
+  nodes[row + FOLLOWS] = figure
+  nodes[row + SIBLING] = list[from]!
+  list[from] = node
   return node
 }
 
-/** The first of the text's words. */
-function keepText(shapes: Shapes, text: string): number | undefined {
-  const { texts, words, halves } = shapes
-  const known = texts.get(text)
+/** Where the text stands among the texts; `undefined` where there is no room for more. */
+export function keepText(shapes: Shapes, text: string): number | undefined {
+  const { places, tables, textBytes: at } = shapes
+  const known = places.get(text)
   if (known !== undefined) return known
   const bytes = Buffer.from(text)
-  const at = shapes.wordsUsed
-  const count = Math.ceil(bytes.length / 8)
-  if (at + count > words.length) return undefined
-  if (bytes.length < 8) {
-    const padded = Buffer.alloc(8)
-    bytes.copy(padded)
-    halves[at * 2] = padded.readInt32LE()
-    halves[at * 2 + 1] = padded.readInt32LE(Math.max(0, bytes.length - 4))
-  } else {
-    for (let i = 0; i < count; i++) {
-      words[at + i] = bytes.readDoubleLE(Math.min(i * 8, bytes.length - 8))
-    }
-  }
-  shapes.wordsUsed += count
-  texts.set(text, at)
+  if (at + bytes.length > TEXT_LIMIT_BYTES) return undefined
+  bytes.forEach((byte, i) => tables.texts.setUint8(at + i, byte))
+  shapes.textBytes += bytes.length
+  places.set(text, at)
   return at
 }
 

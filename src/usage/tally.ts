@@ -92,11 +92,12 @@ export interface RecordKind {
   readonly failed: boolean
   readonly refused: boolean
   readonly failover: boolean
+  readonly estimated: boolean
+  readonly mocked: boolean
 }
 
 /** Adds one record, but for its cost. */
 export function addRecord(row: Tally, kind: RecordKind, figures: Figures): void {
-  const { names } = kind
   const ms = figures[MS]!
   row.requests++
   row.trend?.add(figures[TS_MS]!)
@@ -104,8 +105,8 @@ export function addRecord(row: Tally, kind: RecordKind, figures: Figures): void 
   if (kind.refused) row.refused++
   else if (ms !== ABSENT) row.latency.add(ms)
   if (kind.failover) row.failovers++
-  if (names.estimated) row.estimated++
-  if (names.mock) row.mocked++
+  if (kind.estimated) row.estimated++
+  if (kind.mocked) row.mocked++
   const prompt = orNone(figures[PROMPT]!)
   const completion = orNone(figures[COMPLETION]!)
   const total = figures[TOTAL]!

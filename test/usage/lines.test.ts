@@ -26,16 +26,26 @@ function line(user: string, ts = '2026-11-22T15:12:11.034Z'): string {
   })
 }
 
-/** Everything the reader makes of some bytes, given to it in pieces of `pieceBytes`. */
-function read(
-  bytes: Buffer | string,
-  span = EVERYTHING,
-  pieceBytes = Infinity,
-): { users: string[]; usages: LoggedUsage[]; counts: LineCounts } {
+interface Reading {
+  readonly users: string[]
+  readonly usages: LoggedUsage[]
+  readonly counts: LineCounts
+}
+
+/** Everything the reader makes of some bytes, given to it in pieces of `pieceBytes`: the same for a large log. */
+function read(bytes: Buffer | string, span = EVERYTHING, pieceBytes = Infinity): Reading {
+  const small = readAs(0, Buffer.from(bytes), span, pieceBytes)
+  const large = readAs(Infinity, Buffer.from(bytes), span, pieceBytes)
+  assert.deepEqual(large, small)
+  return small
+}
+
+function readAs(expectedBytes: number, bytes: Buffer, span: TimeSpan, pieceBytes: number): Reading {
   const counts = createCounts()
   const usages: LoggedUsage[] = []
-  const reader = createLineReader('usage.jsonl', span, counts, (usage) => usages.push(usage))
-  feed(reader, Buffer.from(bytes), pieceBytes)
+  const add = (usage: LoggedUsage): number => usages.push(usage)
+  const reader = createLineReader('usage.jsonl', span, counts, add, expectedBytes)
+  feed(reader, bytes, pieceBytes)
   return { users: usages.map((usage) => usage.user ?? ''), usages, counts }
 }
 

@@ -20,6 +20,8 @@ import { feed } from './feed.ts'
 
 const EVERYTHING: TimeSpan = { sinceMs: -Infinity, untilMs: Infinity }
 
+const SECOND_HOUR_MS = Date.UTC(2026, 10, 22, 1)
+
 interface Reading {
   readonly usages: LoggedUsage[]
   readonly counts: LineCounts
@@ -94,16 +96,21 @@ function readPlainLine(latin1: string): LoggedUsage | undefined {
 }
 
 /** What the reader says, how it is told, and how many records were counted without asking for their names. */
-function readQuickly(log: Buffer, pieceBytes: number): Reading & { scanned: number } {
+function readQuickly(
+  log: Buffer,
+  pieceBytes: number,
+  expectedBytes: number,
+  span = EVERYTHING,
+): Reading & { scanned: number } {
   const usages: LoggedUsage[] = []
   const counts = createCounts()
   let scanned = 0
-  const reader = createLineReader('log', EVERYTHING, counts, {
+  const sink = {
     placeOf(names: LoggedNames) {
       scanned--
       return names
     },
-    count(names: LoggedNames, figures) {
+    count(names: LoggedNames, figures: Figures) {
       scanned++
       usages.push({
         ...names,
@@ -118,7 +125,8 @@ function readQuickly(log: Buffer, pieceBytes: number): Reading & { scanned: numb
         ms: told(figures, MS),
       })
     },
-  })
+  }
+  const reader = createLineReader('log', span, counts, sink, expectedBytes)
   feed(reader, log, pieceBytes)
   return { usages, counts, scanned }
 }
@@ -242,12 +250,21 @@ test('the scanner and JSON.parse say the same of every log, whole or damaged, cu
             return [damage(Buffer.from(varied)), Buffer.from(i < picks.length - 1 ? '\n' : end)]
           }),
         )
-        const quick = readQuickly(log, pieceBytes)
         const plain = readPlainly(log)
-        assert.deepEqual(quick.usages, plain.usages)
-        assert.deepEqual(quick.counts, plain.counts)
-        scanned += quick.scanned
-        records += quick.usages.length
+        // Without the kernel, and with it.
+        for (const expectedBytes of [0, Infinity]) {
+          const quick = readQuickly(log, pieceBytes, expectedBytes)
+          assert.deepEqual(quick.usages, plain.usages)
+          assert.deepEqual(quick.counts, plain.counts)
+          scanned += quick.scanned
+          records += quick.usages.length
+        }
+        const span = { sinceMs: SECOND_HOUR_MS, untilMs: SECOND_HOUR_MS + 3_600_000 }
+        const some = readQuickly(log, pieceBytes, 0, span)
+        assert.deepEqual(
+          { ...readQuickly(log, pieceBytes, Infinity, span), scanned: 0 },
+          { ...some, scanned: 0 },
+        )
       },
     ),
     { numRuns: Number(process.env['SCAN_RUNS'] ?? 500) },

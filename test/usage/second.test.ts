@@ -149,6 +149,17 @@ test('a second thread that fails is one that did not start', async (t) => {
   assertSame(halved, readWhole(whole))
 })
 
+test('the second thread is there before the first one reads on, which lets nothing else happen', async (t) => {
+  const whole = writeLog(t, 200)
+  const second = createSecondReader(RECIPE, createReportFrom(RECIPE), 2)
+  let begun = false
+  // Told on the tick after a thread was made.
+  process.once('worker', () => (begun = true))
+  const reading = second?.read(whole)
+  assert.ok(await new Promise((resolve) => process.nextTick(() => resolve(begun))))
+  assert.equal((await reading)?.counts.lines, 200)
+})
+
 test('a machine with one core has no second thread', () => {
   assert.equal(createSecondReader(RECIPE, { addPart: () => true }, 1), undefined)
 })
