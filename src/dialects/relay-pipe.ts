@@ -2,6 +2,7 @@
 import { ProxyError } from '../errors/proxy-error.ts'
 import { parseJson } from '../wire/json.ts'
 import { createSseDecoder } from '../wire/sse.ts'
+import { rawOf } from '../wire/sse-plain.ts'
 import type { SseEvent } from '../wire/sse.ts'
 import type { Dialect, ReplyContext, Writable } from './dialect.ts'
 import type { ReplyPipe } from './pipe.ts'
@@ -77,7 +78,7 @@ export function createRelayPipe(
       // Whole events and all of them: the bytes as they came.
       const untouched = begins && !sse.holding && kept.length === events.length
       if (untouched && pipe.committed && held.length === 0) return chunk
-      return release(kept.map((event) => event.raw))
+      return release(rawOf(kept))
     },
     end() {
       if (pipe.finished) return NOTHING

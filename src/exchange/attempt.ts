@@ -90,11 +90,8 @@ class Attempt implements RunningAttempt, UpstreamListener {
   #status: number | undefined
   #headers: UpstreamHeaders | undefined
   #pipe: ReplyPipe | undefined
-  #targetStreams = false
   #errorChunks: Uint8Array[] | undefined
   #errorBytes = 0
-  // Came in this turn and is not read yet.
-  #arrived: Uint8Array[] = []
   #committed = false
   #over = false
   // The reader was behind at least once.
@@ -154,8 +151,7 @@ class Attempt implements RunningAttempt, UpstreamListener {
       return
     }
     const type = headers['content-type'] ?? ''
-    this.#targetStreams = type.includes('text/event-stream')
-    this.#pipe = this.#plan.createPipe(this.#targetStreams)
+    this.#pipe = this.#plan.createPipe(type.includes('text/event-stream'))
   }
 
   onBody(chunk: Uint8Array): void {
@@ -166,27 +162,6 @@ class Attempt implements RunningAttempt, UpstreamListener {
       if (this.#errorBytes >= MAX_ERROR_BYTES) this.#failWithStatus()
       return
     }
-    if (!this.#targetStreams) {
-      this.#take(chunk)
-      return
-    }
-    // A packet of a stream holds many chunks, each of an event or two, and they are read together when all
-    // of them are there: reading each on its own makes the processor load the code of both, undici's and
-    // ours, anew for each, which takes longer than to run it.
-    if (this.#arrived.length === 0) process.nextTick(readArrived, this)
-    this.#arrived.push(chunk)
-  }
-
-  /** Reads what this turn has brought. */
-  read(): void {
-    const arrived = this.#arrived
-    if (arrived.length === 0) return
-    this.#arrived = []
-    const [only] = arrived
-    if (!this.#over) this.#take(arrived.length === 1 && only ? only : Buffer.concat(arrived))
-  }
-
-  #take(chunk: Uint8Array): void {
     const pipe = this.#pipe
     if (pipe === undefined) return
     try {
@@ -207,7 +182,6 @@ class Attempt implements RunningAttempt, UpstreamListener {
   }
 
   onEnd(): void {
-    this.read()
     if (this.#over) return
     if (this.#errorChunks !== undefined) {
       this.#failWithStatus()
@@ -231,7 +205,6 @@ class Attempt implements RunningAttempt, UpstreamListener {
   }
 
   onFailure(error: ProxyError, reach: Reach): void {
-    this.read()
     if (this.#errorChunks !== undefined) {
       this.#failWithStatus()
       return
@@ -299,10 +272,6 @@ class Attempt implements RunningAttempt, UpstreamListener {
     this.#slowed = true
     this.#call?.pause()
   }
-}
-
-function readArrived(attempt: Attempt): void {
-  attempt.read()
 }
 
 /**

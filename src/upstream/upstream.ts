@@ -158,6 +158,10 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   #paused = false
   #interimHeads = 0
   #bodyBytes = 0
+  // Its length was not told: it comes as it is made.
+  #streams = false
+  // Came in this turn.
+  #arrived: Buffer[] = []
   // The body is compressed although identity was asked for.
   #unpacker: Unpacker | undefined
 
@@ -227,6 +231,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     this.#phase = 'body'
     this.#heard()
     const joined = joinHeaders(headers)
+    this.#streams = joined['content-length'] === undefined
     const encoding = readEncoding(joined['content-encoding'])
     if (encoding === 'unknown') {
       this.#fail(unreadable(this.#request.provider, 'an encoding nobody asked for'))
@@ -238,12 +243,36 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return
+    if (!this.#streams) {
+      this.#heard()
+      this.#read(chunk)
+      return
+    }
+    // A packet of a stream holds many chunks, each of an event or two, and they are handed over together
+    // when all of them are here: with every single one the processor would load the code of its reader anew
+    // between two steps of undici, and that takes longer than to run it.
+    if (this.#arrived.length === 0) process.nextTick(handOver, this)
+    this.#arrived.push(chunk)
+  }
+
+  /** Hands over what this turn has brought. */
+  handOver(): void {
+    const arrived = this.#arrived
+    const [only] = arrived
+    if (only === undefined) return
+    this.#arrived = []
+    if (this.#over) return
     this.#heard()
-    if (this.#unpacker === undefined) this.#take(chunk)
-    else this.#unpacker.push(chunk)
+    this.#read(arrived.length === 1 ? only : Buffer.concat(arrived))
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#unpacker === undefined) this.#take(bytes)
+    else this.#unpacker.push(bytes)
   }
 
   onResponseEnd(): void {
+    this.handOver()
     this.#connections.giveBack(this.client)
     if (this.#over) {
       clearTimeout(this.#timer)
@@ -290,6 +319,7 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.handOver()
     this.#connections.drop(this.client)
     clearTimeout(this.#timer)
     if (this.#over) return
@@ -347,6 +377,10 @@ class Attempt implements Dispatcher.DispatchHandler, UpstreamCall {
     clearTimeout(this.#timer)
     this.#unpacker?.destroy()
   }
+}
+
+function handOver(attempt: Attempt): void {
+  attempt.handOver()
 }
 
 /** The very same headers where each came once, as they nearly always do. */

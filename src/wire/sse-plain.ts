@@ -66,6 +66,28 @@ export function readPlainEvents(chunk: Buffer, from: number, events: SseEvent[])
   return byteAt
 }
 
+/** The bytes of these events, of plain ones that stand side by side in one piece. */
+export function rawOf(events: readonly SseEvent[]): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  let first: PlainEvent | undefined
+  let end = 0
+  for (const event of events) {
+    if (!(event instanceof PlainEvent)) {
+      if (first !== undefined) pieces.push(first.chunk.subarray(first.start, end))
+      first = undefined
+      pieces.push(event.raw)
+    } else if (first !== undefined && event.chunk === first.chunk && event.start === end) {
+      end = event.end
+    } else {
+      if (first !== undefined) pieces.push(first.chunk.subarray(first.start, end))
+      first = event
+      end = event.end
+    }
+  }
+  if (first !== undefined) pieces.push(first.chunk.subarray(first.start, end))
+  return pieces
+}
+
 /** Where the line begins that stands so many lines further down. */
 function afterLines(chunk: Buffer, from: number, lines: number): number {
   let at = from

@@ -68,6 +68,12 @@ export function createStreamTap(): StreamTap {
 
   function read(event: SseEvent): Readonly<FrameFacts> {
     const { data } = event
+    if (contentSeen && event.event === '' && data.charCodeAt(0) === OPEN_BRACE) {
+      if (!MATTERS.test(data)) {
+        tap.outputChars += Math.max(0, data.length - envelopeChars)
+        return CONTENT_ONLY
+      }
+    }
     const facts = noFacts()
     if (data === '') {
       const bare = readBareError(event)
@@ -77,10 +83,6 @@ export function createStreamTap(): StreamTap {
     if (data.charCodeAt(0) !== OPEN_BRACE && data.trim() === '[DONE]') {
       facts.end = true
       return facts
-    }
-    if (contentSeen && event.event === '' && !MATTERS.test(data)) {
-      tap.outputChars += Math.max(0, data.length - envelopeChars)
-      return CONTENT_ONLY
     }
     const parsed = parseJson(data)
     const chunk = Array.isArray(parsed) ? parsed[0] : parsed
