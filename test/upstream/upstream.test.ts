@@ -303,3 +303,79 @@ test('a provider let go ends its reply, then its connection; one retained keeps 
   assert.equal((await ask(upstream, peer.url, {}, gone)).body, '{}')
   assert.equal(peer.sockets.length, 3)
 })
+
+test('as many connections as requests at once, and none beyond them afterwards', async (t) => {
+  let waiting: Socket[] = []
+  const peer = await listen(t, (socket) => {
+    waiting.push(socket)
+    if (waiting.length < 3) return
+    for (const each of waiting) each.write(OK)
+    waiting = []
+  })
+  const upstream = open(t)
+  const provider = providerAt(peer.url)
+  const threeAtOnce = (): Promise<Heard[]> =>
+    Promise.all([1, 2, 3].map(() => ask(upstream, peer.url, {}, provider)))
+  for (const heard of [...(await threeAtOnce()), ...(await threeAtOnce())]) {
+    assert.equal(heard.body, '{}')
+  }
+  assert.equal(peer.sockets.length, 3)
+})
+
+test('a connection on which a reply broke off is not used again', async (t) => {
+  const peer = await listen(t, (socket, turn) => {
+    if (turn > 0) socket.write(OK)
+    else socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{}')
+  })
+  const upstream = open(t)
+  const provider = providerAt(peer.url)
+  assert.equal(codeOf(await ask(upstream, peer.url, {}, provider)), 'upstream_truncated')
+  assert.equal((await ask(upstream, peer.url, {}, provider)).body, '{}')
+  assert.equal(peer.sockets.length, 2)
+})
+
+const STREAM_HEAD =
+  'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
+
+/** What one request to such a peer is told, event by event. */
+async function eventsOf(t: TestContext, script: (socket: Socket) => void): Promise<string[]> {
+  const peer = await listen(t, script)
+  const events: string[] = []
+  await new Promise<void>((resolve) => {
+    open(t).send(
+      {
+        provider: providerAt(peer.url),
+        path: '/chat/completions',
+        headers: [],
+        body: '{}',
+        headTimeoutMs: 5_000,
+        idleTimeoutMs: 5_000,
+        deadlineMs: 10_000,
+      },
+      {
+        onHead: (status) => events.push(String(status)),
+        onBody: (chunk) => events.push(Buffer.from(chunk).toString('latin1')),
+        onEnd() {
+          events.push('end')
+          resolve()
+        },
+        onFailure(error) {
+          events.push(error.code)
+          resolve()
+        },
+      },
+    )
+  })
+  return events
+}
+
+test('the chunks of one packet are handed over together, in order, before the end', async (t) => {
+  const chunks = ['a', 'bc', 'd'].map((text) => `${text.length}\r\n${text}\r\n`).join('')
+  const events = await eventsOf(t, (socket) => socket.write(`${STREAM_HEAD}${chunks}0\r\n\r\n`))
+  assert.deepEqual(events, ['200', 'abcd', 'end'])
+})
+
+test('what came before a stream broke off is handed over before that is told', async (t) => {
+  const events = await eventsOf(t, (socket) => socket.end(`${STREAM_HEAD}1\r\na\r\n1\r\nb\r\n`))
+  assert.deepEqual(events, ['200', 'ab', 'upstream_truncated'])
+})

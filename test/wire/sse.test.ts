@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { ProxyError } from '../../src/errors/proxy-error.ts'
 import { createSseDecoder, encodeSse } from '../../src/wire/sse.ts'
+import { rawOf } from '../../src/wire/sse-plain.ts'
 import type { SseEvent } from '../../src/wire/sse.ts'
 import { cuts, listFixtures, readFixture } from './cuts.ts'
 
@@ -232,4 +233,23 @@ test('events in the usual form and any others among them read the same however t
     ),
     { seed: 3, numRuns: 1500 },
   )
+})
+
+test('the bytes of any choice of events are theirs, one piece for those side by side in a chunk', () => {
+  const frames = ['data: {"a":1}\n\n', 'event: x\ndata: 2\n\n', ': hm\n\n', 'data: 東\n\n']
+  const decoder = createSseDecoder()
+  const first = decoder.push(text(frames.join('')))
+  const second = decoder.push(text(`${frames[0]}${frames[1]}`))
+  const events = [...first, ...second]
+  for (let choice = 0; choice < 2 ** events.length; choice += 1) {
+    const chosen = events.filter((_, index) => (choice >> index) % 2 === 1)
+    assert.deepEqual(
+      Buffer.concat(rawOf(chosen)),
+      Buffer.concat(chosen.map(({ raw }) => raw)),
+      String(choice),
+    )
+  }
+  assert.equal(rawOf(second).length, 1)
+  assert.equal(rawOf([second[0]!, first[0]!]).length, 2)
+  assert.deepEqual(rawOf([]), [])
 })
