@@ -17,9 +17,19 @@ const ONCE_ONLY = new Set([
   'origin',
 ])
 
+/**
+ * An object with no prototype but an empty one. Unlike those of `Object.create(null)`, which V8 keeps as hash
+ * tables, objects of one client's headers share a shape, and are read and walked several times as fast.
+ */
+class Headers {
+  readonly [name: string]: string
+}
+Object.setPrototypeOf(Headers.prototype, null)
+Reflect.deleteProperty(Headers.prototype, 'constructor')
+
 /** Lower-case names from Node's raw name-value list. Throws `request_malformed` for a repeated header that decides something. */
 export function readHeaders(raw: readonly string[]): RequestHeaders {
-  const headers: Record<string, string> = Object.create(null)
+  const headers: Record<string, string> = new Headers()
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] ?? '').toLowerCase()
     const value = raw[i + 1] ?? ''
