@@ -77,9 +77,10 @@ export function pinnableCores() {
   return load === undefined ? undefined : { target, load }
 }
 
-/** Moves this process and all of its threads to one core. */
-export function moveTo(core) {
-  spawnSync('taskset', ['-a', '-p', '-c', String(core), String(process.pid)], { stdio: 'ignore' })
+/** Moves this process, all of its threads and whoever it starts from now on to these cores. */
+export function moveTo(...cores) {
+  const list = cores.join(',')
+  spawnSync('taskset', ['-a', '-p', '-c', list, String(process.pid)], { stdio: 'ignore' })
 }
 
 /** One line about the machine, for whoever reads the table elsewhere. */

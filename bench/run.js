@@ -105,8 +105,10 @@ async function measureAll(bench) {
     measured.commands = measureCommands(Math.max(MIN_COMMANDS, bench.rounds), bench)
   }
   if (wanted.has('usage-log')) {
-    const { rounds, directory } = bench
+    const { rounds, directory, cores } = bench
     const sizes = LOG_MEGABYTES[length]
+    // As a user runs it: a large log is read on two cores.
+    if (cores !== undefined) moveTo(cores.target, cores.load)
     measured.usage = measureUsageLog({ sizes, rounds, directory, onStep: note })
   }
   return measured
