@@ -9,32 +9,21 @@ import { SCAN_AHEAD_BYTES, scanLine } from '../../src/usage/scan.ts'
 import type { LineScanner } from '../../src/usage/scan.ts'
 import { createTables } from '../../src/usage/tables.ts'
 import { createRandom } from '../support/random.ts'
+import { streamedRecord } from './streamed-record.ts'
 
 const LINE_BYTES = 16 * 1024
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
+/** With figures of more than a few digits. */
 function record(rest: Partial<UsageRecord> = {}): UsageRecord {
-  return {
-    ts: '2026-11-22T15:12:11.034Z',
-    id: 'req_01M82XM00Q7WVBNMQFPVG50JH0',
-    user: 'user-a',
-    api: 'chat',
-    stream: true,
-    model: 'gpt-5',
-    served_model: 'gpt-5',
-    provider: 'openai',
-    status: 200,
-    outcome: 'ok',
-    prompt_tokens: 13,
+  return streamedRecord({
     completion_tokens: 3912,
     total_tokens: 3925,
-    cached_tokens: 0,
     ms: 84_017,
     ttft_ms: 315,
-    attempts: [{ model: 'gpt-5', provider: 'openai', status: 200, ms: 830 }],
     ...rest,
-  }
+  })
 }
 
 /** What the line after those that were learnt from says: its end counted from its beginning, -1 for a line that is left. */

@@ -3,33 +3,10 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { renderLine } from '../../src/usage/ledger.ts'
 import { MS, PROMPT, TOTAL, TS_MS } from '../../src/usage/logged.ts'
-import type { UsageRecord } from '../../src/usage/record.ts'
 import { createLineScanner, learnLine, namesKey, namesOf, readTime } from '../../src/usage/scan.ts'
 import { SCAN_AHEAD_BYTES, scanLine } from '../../src/usage/scan.ts'
 import type { LineScanner } from '../../src/usage/scan.ts'
-
-function record(rest: Partial<UsageRecord> = {}): UsageRecord {
-  return {
-    ts: '2026-11-22T15:12:11.034Z',
-    id: 'req_01M82XM00Q7WVBNMQFPVG50JH0',
-    user: 'user-a',
-    api: 'chat',
-    stream: true,
-    model: 'gpt-5',
-    served_model: 'gpt-5',
-    provider: 'openai',
-    status: 200,
-    outcome: 'ok',
-    prompt_tokens: 13,
-    completion_tokens: 39,
-    total_tokens: 52,
-    cached_tokens: 0,
-    ms: 840,
-    ttft_ms: 31,
-    attempts: [{ model: 'gpt-5', provider: 'openai', status: 200, ms: 830 }],
-    ...rest,
-  }
-}
+import { streamedRecord } from './streamed-record.ts'
 
 /** A scanner over these lines, and where each of them begins; the last line feed is the limit. */
 function over(...lines: readonly string[]): {
@@ -58,9 +35,9 @@ function scanAfter(first: string, second: string): { end: number; scanner: LineS
 }
 
 test('a line is left to the slow way until one like it was learnt, then it is scanned', () => {
-  const first = renderLine(record())
+  const first = renderLine(streamedRecord())
   const second = renderLine(
-    record({
+    streamedRecord({
       ts: '2026-11-22T15:59:59.999Z',
       id: 'req_01M82XM174ZTPSAH3E5RFNBFSV',
       prompt_tokens: 0,
@@ -83,9 +60,9 @@ test('a line is left to the slow way until one like it was learnt, then it is sc
 
 test('users are known apart from shapes: one shape serves them all', () => {
   const lines = [
-    record(),
-    record({ user: 'user-b', model: 'gpt-4o', served_model: 'gpt-4o' }),
-    record({ user: 'user-b' }),
+    streamedRecord(),
+    streamedRecord({ user: 'user-b', model: 'gpt-4o', served_model: 'gpt-4o' }),
+    streamedRecord({ user: 'user-b' }),
   ].map((one) => renderLine(one))
   const { scanner, starts, limit } = over(...lines)
   for (const at of [0, 1]) {
@@ -99,7 +76,7 @@ test('users are known apart from shapes: one shape serves them all', () => {
 })
 
 test('a line without user has the shape of one with a user, and nobody for its user', () => {
-  const known = renderLine(record())
+  const known = renderLine(streamedRecord())
   const nobody = known.replace('"user":"user-a",', '')
   const { end, scanner } = scanAfter(known, nobody)
   assert.equal(end, nobody.length)
@@ -107,17 +84,19 @@ test('a line without user has the shape of one with a user, and nobody for its u
 })
 
 test('the key of the names tells users and shapes apart', () => {
-  const keys = [record(), record({ user: 'user-b' }), record({ outcome: 'truncated' })].map(
-    (one) => {
-      const line = renderLine(one)
-      const { scanner, starts, limit } = over(renderLine(record()), line, line)
-      const [, second = 0, third = 0] = starts
-      learnLine(scanner, 0, second - 1, JSON.parse(renderLine(record())))
-      learnLine(scanner, second, third - 1, JSON.parse(line))
-      assert.notEqual(scanLine(scanner, third, limit, 0), -1)
-      return namesKey(scanner)
-    },
-  )
+  const keys = [
+    streamedRecord(),
+    streamedRecord({ user: 'user-b' }),
+    streamedRecord({ outcome: 'truncated' }),
+  ].map((one) => {
+    const line = renderLine(one)
+    const { scanner, starts, limit } = over(renderLine(streamedRecord()), line, line)
+    const [, second = 0, third = 0] = starts
+    learnLine(scanner, 0, second - 1, JSON.parse(renderLine(streamedRecord())))
+    learnLine(scanner, second, third - 1, JSON.parse(line))
+    assert.notEqual(scanLine(scanner, third, limit, 0), -1)
+    return namesKey(scanner)
+  })
   assert.equal(new Set(keys).size, 3)
 })
 
@@ -142,7 +121,7 @@ const LEFT_TO_JSON: readonly (readonly [title: string, from: string, to: string]
 
 for (const [title, from, to] of LEFT_TO_JSON) {
   test(`left to the slow way: ${title}`, () => {
-    const known = renderLine(record())
+    const known = renderLine(streamedRecord())
     const changed = known.replace(from, to)
     assert.notEqual(changed, known)
     const { end } = scanAfter(known, changed)
@@ -152,7 +131,7 @@ for (const [title, from, to] of LEFT_TO_JSON) {
 }
 
 test('a line that is not whole before the limit is none, whatever stands behind it', () => {
-  const line = renderLine(record())
+  const line = renderLine(streamedRecord())
   const { scanner, starts } = over(line, line)
   const [, second = 0] = starts
   learnLine(scanner, 0, second - 1, JSON.parse(line))
@@ -163,16 +142,16 @@ test('a line that is not whole before the limit is none, whatever stands behind 
 })
 
 const NOT_LEARNT: readonly (readonly [title: string, line: string])[] = [
-  ['a key that stands twice', renderLine(record()).replace('"ms":', '"ms":1,"ms":')],
-  ['white space', renderLine(record()).replace('"ms":', '"ms": ')],
-  ['an escape that need not be', renderLine(record()).replace('gpt-5', 'gpt\\u002d5')],
+  ['a key that stands twice', renderLine(streamedRecord()).replace('"ms":', '"ms":1,"ms":')],
+  ['white space', renderLine(streamedRecord()).replace('"ms":', '"ms": ')],
+  ['an escape that need not be', renderLine(streamedRecord()).replace('gpt-5', 'gpt\\u002d5')],
   [
     'a user behind the model',
-    renderLine(record())
+    renderLine(streamedRecord())
       .replace('"user":"user-a",', '')
       .replace('"status"', '"user":"user-a","status"'),
   ],
-  ['a fraction', renderLine(record({ ms: 1.5 }))],
+  ['a fraction', renderLine(streamedRecord({ ms: 1.5 }))],
 ]
 
 for (const [title, line] of NOT_LEARNT) {
