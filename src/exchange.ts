@@ -183,7 +183,7 @@ class Exchange {
       const mocked = this.#targets.some(({ provider }) => provider.mock)
       const headers = mocked ? [...STREAM_HEADERS, MOCKED] : STREAM_HEADERS
       const caller = callerDialect(this.#call.api).name
-      this.#live = createLiveSink(this.#sink, caller, () => headers, quietMs)
+      this.#live = createLiveSink(this.#sink, caller, headers, quietMs)
       this.#sink = this.#live
     }
     this.#journey = createJourney({

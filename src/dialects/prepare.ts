@@ -14,7 +14,6 @@ import {
   scanTopLevel,
   setTopLevelValues,
 } from '../wire/json-edit.ts'
-import type { TopLevelEdit } from '../wire/json-edit.ts'
 import { writeBody } from '../wire/json-text.ts'
 
 /** What a caller sent, read as far as every target needs it. */
@@ -96,12 +95,13 @@ function relayedBody(
   dialect: Dialect,
   model: string,
 ): Pick<PreparedCall, 'body' | 'stripUsage'> {
-  const edits: TopLevelEdit[] = dialect.relayEdits?.(json) ?? []
+  const asked = dialect.relayEdits?.(json) ?? []
   const asksUsage = api === 'chat' && stream
-  if (!asksUsage && edits.length === 0 && json['model'] === model && !hasRepeatedKey(body, json)) {
+  if (!asksUsage && asked.length === 0 && json['model'] === model && !hasRepeatedKey(body, json)) {
     return { body, stripUsage: false }
   }
   const members = scanTopLevel(body)
+  const edits = [...asked]
   if (json['model'] !== model) edits.push(['model', JSON.stringify(model)])
   const usage = asksUsage ? includeUsageEdit(body, members) : undefined
   if (usage !== undefined) edits.push(usage)

@@ -113,15 +113,8 @@ export function createRelayPipe(
   return pipe
 }
 
-/** The pieces as one; without copying where they lie side by side in one chunk, as they mostly do. */
+/** The pieces as one. */
 function join(pieces: readonly Uint8Array[]): Uint8Array {
-  const first = pieces[0]
-  if (first === undefined) return NOTHING
-  if (pieces.length === 1) return first
-  let end = first.byteOffset
-  for (const piece of pieces) {
-    if (piece.buffer !== first.buffer || piece.byteOffset !== end) return Buffer.concat(pieces)
-    end += piece.byteLength
-  }
-  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset)
+  const [only = NOTHING] = pieces
+  return pieces.length < 2 ? only : Buffer.concat(pieces)
 }

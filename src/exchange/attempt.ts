@@ -3,42 +3,20 @@
  * content arrives nothing reaches the caller, so that another target may still take over; after it
  * the reply is this target's, to its end or to its error event (design §5).
  */
-import type { Dialect } from '../dialects/dialect.ts'
 import type { TokenUsage } from '../dialects/neutral.ts'
-import type { PreparedCall } from '../dialects/prepare.ts'
 import type { ReplyPipe } from '../dialects/pipe.ts'
 import { ProxyError, toProxyError } from '../errors/proxy-error.ts'
 import { redactError } from '../errors/redact.ts'
 import type { Redact } from '../errors/redact.ts'
 import type { ReplySink } from './call.ts'
+import type { TargetPlan } from './plan.ts'
 import type { Reach } from '../routing/retry.ts'
-import type { Target } from '../routing/targets.ts'
 import type {
   Upstream,
   UpstreamCall,
   UpstreamHeaders,
   UpstreamListener,
 } from '../upstream/upstream.ts'
-
-export interface AttemptPlan {
-  readonly target: Target
-  readonly dialect: Dialect
-  readonly prepared: PreparedCall
-  readonly caller: Dialect
-  /** The caller asked for a stream; what arrives is decided by its content type. */
-  readonly stream: boolean
-  readonly deadlineMs: number
-  /** Until content, whatever else arrives: pings are life, not progress. Streams only. */
-  readonly firstContentMs: number
-  /** Builds the pipe once it is known whether the provider streams. */
-  readonly createPipe: (upstreamStreams: boolean) => ReplyPipe
-  /** Header pairs for the reply's head, built when it is about to be sent. */
-  readonly replyHeaders: (
-    upstreamStatus: number,
-    upstreamHeaders: UpstreamHeaders,
-  ) => ReadonlyArray<readonly [string, string]>
-  readonly redact: Redact
-}
 
 export interface AttemptResult {
   readonly end: 'answered' | 'truncated' | 'failed' | 'gone'
@@ -71,7 +49,7 @@ const ERROR_BODY_MS = 2_000
 
 /** Sends the prepared call. The result never rejects: every end is a value. */
 export function startAttempt(
-  plan: AttemptPlan,
+  plan: TargetPlan,
   upstream: Upstream,
   sink: ReplySink,
 ): RunningAttempt {
@@ -83,7 +61,7 @@ export function startAttempt(
 /** One try under way. A class because it has a lifetime, and one object costs less than fifteen functions. */
 class Attempt implements RunningAttempt, UpstreamListener {
   readonly result: Promise<AttemptResult>
-  readonly #plan: AttemptPlan
+  readonly #plan: TargetPlan
   readonly #sink: ReplySink
   #settle!: (result: AttemptResult) => void
   #call: UpstreamCall | undefined
@@ -100,7 +78,7 @@ class Attempt implements RunningAttempt, UpstreamListener {
   // Until the first content; then, for an error reply, until its body has had its time.
   #timer: NodeJS.Timeout | undefined
 
-  constructor(plan: AttemptPlan, sink: ReplySink) {
+  constructor(plan: TargetPlan, sink: ReplySink) {
     this.#plan = plan
     this.#sink = sink
     this.result = new Promise((resolve) => {
@@ -278,7 +256,7 @@ class Attempt implements RunningAttempt, UpstreamListener {
  * A unary reply comes in one piece when all of it is ready, so its head may take the whole deadline. The
  * mock has nothing to think about: its silence is always a fault being shown.
  */
-function headTimeoutMs({ target, stream, deadlineMs }: AttemptPlan): number {
+function headTimeoutMs({ target, stream, deadlineMs }: TargetPlan): number {
   const { mock, timeouts } = target.provider
   return stream || mock ? timeouts.firstByteMs : deadlineMs
 }
@@ -313,7 +291,7 @@ export function localAttempt(
 
 /** A provider's error reply as a ProxyError; its bytes are kept for a caller of the same dialect. */
 function readUpstreamError(
-  plan: AttemptPlan,
+  plan: TargetPlan,
   status: number,
   headers: UpstreamHeaders,
   chunks: Uint8Array[],

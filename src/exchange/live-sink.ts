@@ -20,13 +20,13 @@ export interface LiveSink extends ReplySink {
 }
 
 /**
- * `head` gives the headers of a reply that begins with a sign of life; `quietMs` is how long a silence may
+ * `quietHeaders` are those of a reply that begins with a sign of life; `quietMs` is how long a silence may
  * last, default 15 s.
  */
 export function createLiveSink(
   sink: ReplySink,
   caller: DialectName,
-  head: () => HeaderPairs,
+  quietHeaders: HeaderPairs,
   quietMs: number = QUIET_MS,
 ): LiveSink {
   const sign = caller === 'anthropic' ? PING : COMMENT
@@ -38,7 +38,7 @@ export function createLiveSink(
     if (over || behind) return
     if (!begun) {
       begun = true
-      sink.head(200, head())
+      sink.head(200, quietHeaders)
     }
     behind = !sink.write(sign)
   }, quietMs).unref()

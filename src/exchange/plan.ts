@@ -10,7 +10,6 @@ import type { Redact } from '../errors/redact.ts'
 import type { Target } from '../routing/targets.ts'
 import type { UpstreamHeaders } from '../upstream/upstream.ts'
 import type { Allowance } from './allowance.ts'
-import type { AttemptPlan } from './attempt.ts'
 import type { HeaderPairs, Trail } from './trail.ts'
 
 /** What every try of one exchange is made with. */
@@ -22,13 +21,15 @@ export interface Surroundings {
 }
 
 /** A class because one object with two methods costs less, for every request, than two functions. */
-export class TargetPlan implements AttemptPlan {
+export class TargetPlan {
   readonly target: Target
   readonly dialect: Dialect
   readonly prepared: PreparedCall
   readonly caller: Dialect
+  /** The caller asked for a stream; what arrives is decided by its content type. */
   readonly stream: boolean
   readonly deadlineMs: number
+  /** Until content, whatever else arrives: pings are life, not progress. Streams only. */
   readonly firstContentMs: number
   readonly redact: Redact
   readonly #around: Surroundings
@@ -64,6 +65,7 @@ export class TargetPlan implements AttemptPlan {
     this.#nowSeconds = time.nowSeconds
   }
 
+  /** Built once it is known whether the provider streams. */
   createPipe(targetStreams: boolean): ReplyPipe {
     const { inbound, trail } = this.#around
     const { stripUsage, hints } = this.prepared
@@ -79,6 +81,7 @@ export class TargetPlan implements AttemptPlan {
     )
   }
 
+  /** For the reply's head, when it is about to be sent. */
   replyHeaders(status: number, headers: UpstreamHeaders): HeaderPairs {
     const { trail, allowance } = this.#around
     const passed = passOn(headers, this.dialect, this.caller, this.redact)

@@ -123,16 +123,17 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   function answer(visit: Visit): void {
     visit.startedMs = performance.now()
     visit.id = mintRequestId(Date.now())
-    let call: Call | undefined
+    let exchange: Promise<void>
     try {
-      call = receive(visit)
+      const call = receive(visit)
+      if (call === undefined) return
+      const sink = new SocketSink(visit, headersOfReply, limits.stallMs, wholeReplies)
+      exchange = options.exchange(call, sink)
     } catch (thrown) {
       refuse(visit, thrown)
       return
     }
-    if (call === undefined) return
-    const sink = new SocketSink(visit, headersOfReply, limits.stallMs, wholeReplies)
-    options.exchange(call, sink).then(
+    exchange.then(
       () => budget.giveBack(visit.heldBytes),
       (thrown: unknown) => {
         refuse(visit, thrown)

@@ -1,5 +1,6 @@
 /** A reply on a socket, as the exchange writes it. */
 import type { ReplySink } from '../exchange/call.ts'
+import { asBuffer } from '../wire/json.ts'
 import { guardStall, liftStallGuard } from './reply.ts'
 import type { HeaderPairs } from './reply.ts'
 import type { Visit } from './visit.ts'
@@ -87,7 +88,7 @@ export class SocketSink implements ReplySink {
     if (chunk === undefined) {
       this.#sendHead(0)
       response.end()
-    } else this.#endWith(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+    } else this.#endWith(typeof chunk === 'string' ? Buffer.from(chunk) : asBuffer(chunk))
     // What the system has taken whole needs no guard.
     if (response.writableLength > 0) guardStall(response, this.#stallMs)
   }
@@ -115,7 +116,7 @@ export class SocketSink implements ReplySink {
   }
 
   /** The end of a reply of which nothing waits. */
-  #endWith(chunk: Uint8Array): void {
+  #endWith(chunk: Buffer): void {
     const { response } = this.#visit
     if (chunk.length > ONE_WRITE_BYTES) {
       this.#sendHead(chunk.length)
@@ -123,7 +124,7 @@ export class SocketSink implements ReplySink {
       return
     }
     // Node joins the head with a string, and so makes one packet of a reply, but not with bytes.
-    const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1')
+    const text = chunk.toString('latin1')
     const headers = this.#headers
     if (headers !== undefined && this.#status === 200) {
       if (this.#wholeReplies?.end(this.#visit, this.#common(this.#visit), headers, text) === true)

@@ -38,15 +38,8 @@ export function createWholeReplies(idleMs: number): WholeReplies {
         return false
       }
       if (!response.shouldKeepAlive) return false
-      let head = 'HTTP/1.1 200 OK\r\n'
-      for (const pair of common) {
-        if (isEnding(pair[0])) return false
-        head += `${pair[0]}: ${pair[1]}\r\n`
-      }
-      for (const pair of headers) {
-        if (isEnding(pair[0])) return false
-        head += `${pair[0]}: ${pair[1]}\r\n`
-      }
+      if (common.some(isEnding) || headers.some(isEnding)) return false
+      const head = `HTTP/1.1 200 OK\r\n${renderLines(common)}${renderLines(headers)}`
       const text = `${head}content-length: ${body.length}\r\nDate: ${today()}${keepAlive}${body}`
       // Every value was looked at where it came from; this is so that none can ever begin a header of its
       // own. The whole is flattened by it once, and not again when it is written.
@@ -58,8 +51,14 @@ export function createWholeReplies(idleMs: number): WholeReplies {
 }
 
 /** It says how the reply ends, which is said here. */
-function isEnding(name: string): boolean {
+function isEnding([name]: HeaderPairs[number]): boolean {
   return name === 'connection' || name === 'content-length' || name === 'transfer-encoding'
+}
+
+function renderLines(pairs: HeaderPairs): string {
+  let lines = ''
+  for (const [name, value] of pairs) lines += `${name}: ${value}\r\n`
+  return lines
 }
 
 /** Ends of lines before `end`. */

@@ -40,19 +40,8 @@ export function scanTopLevel(bytes: Uint8Array): TopLevelMember[] {
   const members: TopLevelMember[] = []
   // Made when there are too many keys to be looked through.
   let seen: Set<string> | undefined
-  let at = skipSpace(text, 0)
-  if (text[at] !== OPEN_BRACE) throw notAnObject()
-  at = skipSpace(text, at + 1)
-  if (text[at] === CLOSE_BRACE) return members
-  for (;;) {
-    if (text[at] !== QUOTE) throw notAnObject()
-    const keyStart = at
-    at = skipString(text, at)
-    const key = decodeKey(text, keyStart, at)
-    at = skipSpace(text, at)
-    if (text[at] !== COLON) throw notAnObject()
-    const valueStart = skipSpace(text, at + 1)
-    const valueEnd = skipValue(text, valueStart)
+  walkTopLevel(text, (keyStart, keyEnd, valueStart, valueEnd) => {
+    const key = decodeKey(text, keyStart, keyEnd)
     if (members.length === FEW_KEYS) seen = new Set(members.map((member) => member.key))
     const known = seen?.has(key) ?? members.some((member) => member.key === key)
     if (known) {
@@ -64,11 +53,8 @@ export function scanTopLevel(bytes: Uint8Array): TopLevelMember[] {
     }
     members.push({ key, keyStart, valueStart, valueEnd })
     seen?.add(key)
-    at = skipSpace(text, valueEnd)
-    if (text[at] === CLOSE_BRACE) return members
-    if (text[at] !== COMMA) throw notAnObject()
-    at = skipSpace(text, at + 1)
-  }
+  })
+  return members
 }
 
 /**
@@ -76,24 +62,34 @@ export function scanTopLevel(bytes: Uint8Array): TopLevelMember[] {
  * which is what JSON.parse made of these bytes, has kept one. Far cheaper than reading the keys.
  */
 export function hasRepeatedKey(bytes: Uint8Array, value: JsonObject): boolean {
-  const text = asBuffer(bytes)
+  return walkTopLevel(asBuffer(bytes)) !== Object.keys(value).length
+}
+
+/** Goes over the members of the object that the text holds, and says how many there are. */
+function walkTopLevel(
+  text: Buffer,
+  visit?: (keyStart: number, keyEnd: number, valueStart: number, valueEnd: number) => void,
+): number {
   let members = 0
   let at = skipSpace(text, 0)
   if (text[at] !== OPEN_BRACE) throw notAnObject()
   at = skipSpace(text, at + 1)
-  if (text[at] !== CLOSE_BRACE) {
-    for (;;) {
-      if (text[at] !== QUOTE) throw notAnObject()
-      at = skipSpace(text, skipString(text, at))
-      if (text[at] !== COLON) throw notAnObject()
-      at = skipSpace(text, skipValue(text, skipSpace(text, at + 1)))
-      members += 1
-      if (text[at] === CLOSE_BRACE) break
-      if (text[at] !== COMMA) throw notAnObject()
-      at = skipSpace(text, at + 1)
-    }
+  if (text[at] === CLOSE_BRACE) return members
+  for (;;) {
+    if (text[at] !== QUOTE) throw notAnObject()
+    const keyStart = at
+    const keyEnd = skipString(text, keyStart)
+    at = skipSpace(text, keyEnd)
+    if (text[at] !== COLON) throw notAnObject()
+    const valueStart = skipSpace(text, at + 1)
+    const valueEnd = skipValue(text, valueStart)
+    visit?.(keyStart, keyEnd, valueStart, valueEnd)
+    members += 1
+    at = skipSpace(text, valueEnd)
+    if (text[at] === CLOSE_BRACE) return members
+    if (text[at] !== COMMA) throw notAnObject()
+    at = skipSpace(text, at + 1)
   }
-  return members !== Object.keys(value).length
 }
 
 /** One value to be set: the key, and its new value as JSON text. */

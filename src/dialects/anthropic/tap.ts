@@ -7,7 +7,7 @@ import type { ProxyError } from '../../errors/proxy-error.ts'
 import { isJsonObject, parseJson, readObject, readString, readText } from '../../wire/json.ts'
 import { encodeSse } from '../../wire/sse.ts'
 import type { SseEvent } from '../../wire/sse.ts'
-import { readBareError } from '../bare-error.ts'
+import { readBareFacts } from '../bare-error.ts'
 import { CONTENT_ONLY, noFacts } from '../dialect.ts'
 import type { FrameFacts, StreamTap, Writable } from '../dialect.ts'
 import type { JsonObject } from '../neutral.ts'
@@ -93,16 +93,12 @@ export function createStreamTap(): StreamTap {
 
   function read(event: SseEvent): Readonly<FrameFacts> {
     const { data } = event
-    if (contentSeen && event.event === 'content_block_delta' && data !== '') {
+    if (data === '') return readBareFacts(event, decodeInBandError)
+    if (contentSeen && event.event === 'content_block_delta') {
       tap.outputChars += Math.max(0, data.length - envelopeChars)
       return CONTENT_ONLY
     }
     const facts = noFacts()
-    if (data === '') {
-      const bare = readBareError(event)
-      if (bare !== undefined) facts.error = decodeInBandError(bare)
-      return facts
-    }
     if (event.event === 'ping') return facts
     const body = parseJson(data)
     // Data that is no JSON is passed on as it is: the caller's reader decides.

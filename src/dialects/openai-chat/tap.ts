@@ -5,7 +5,7 @@
  */
 import { isJsonObject, parseJson, readArray, readObject, readText } from '../../wire/json.ts'
 import type { SseEvent } from '../../wire/sse.ts'
-import { readBareError } from '../bare-error.ts'
+import { readBareFacts } from '../bare-error.ts'
 import { CONTENT_ONLY, noFacts } from '../dialect.ts'
 import type { FrameFacts, StreamTap, Writable } from '../dialect.ts'
 import type { JsonObject } from '../neutral.ts'
@@ -68,19 +68,14 @@ export function createStreamTap(): StreamTap {
 
   function read(event: SseEvent): Readonly<FrameFacts> {
     const { data } = event
-    if (contentSeen && event.event === '' && data.charCodeAt(0) === OPEN_BRACE) {
-      if (!MATTERS.test(data)) {
-        tap.outputChars += Math.max(0, data.length - envelopeChars)
-        return CONTENT_ONLY
-      }
+    if (data === '') return readBareFacts(event, decodeInBandError)
+    const isObject = data.charCodeAt(0) === OPEN_BRACE
+    if (contentSeen && event.event === '' && isObject && !MATTERS.test(data)) {
+      tap.outputChars += Math.max(0, data.length - envelopeChars)
+      return CONTENT_ONLY
     }
     const facts = noFacts()
-    if (data === '') {
-      const bare = readBareError(event)
-      if (bare !== undefined) facts.error = decodeInBandError(bare)
-      return facts
-    }
-    if (data.charCodeAt(0) !== OPEN_BRACE && data.trim() === '[DONE]') {
+    if (!isObject && data.trim() === '[DONE]') {
       facts.end = true
       return facts
     }

@@ -6,7 +6,7 @@ import type { ProxyError } from '../../errors/proxy-error.ts'
 import { isJsonObject, parseJson, readCount, readObject, readText } from '../../wire/json.ts'
 import { encodeSse } from '../../wire/sse.ts'
 import type { SseEvent } from '../../wire/sse.ts'
-import { readBareError } from '../bare-error.ts'
+import { readBareFacts } from '../bare-error.ts'
 import { CONTENT_ONLY, noFacts } from '../dialect.ts'
 import type { FrameFacts, StreamTap, Writable } from '../dialect.ts'
 import type { JsonObject } from '../neutral.ts'
@@ -101,17 +101,13 @@ export function createStreamTap(): StreamTap {
 
   function read(event: SseEvent): Readonly<FrameFacts> {
     const { data } = event
-    if (contentSeen && data !== '' && DELTAS.has(event.event || leadingType(data))) {
+    if (data === '') return readBareFacts(event, decodeInBandError)
+    if (contentSeen && DELTAS.has(event.event || leadingType(data))) {
       nextSequence += 1
       tap.outputChars += Math.max(0, data.length - envelopeChars)
       return CONTENT_ONLY
     }
     const facts = noFacts()
-    if (data === '') {
-      const bare = readBareError(event)
-      if (bare !== undefined) facts.error = decodeInBandError(bare)
-      return facts
-    }
     if (data === '[DONE]') return facts
     const value = parseJson(data)
     // An event that is no JSON is passed on as it is: the caller's reader decides.
